@@ -1,0 +1,606 @@
+"""The archive: articles, their revisions and passages. The only truth; every index can be rebuilt from it.
+
+SQLAlchemy Core on one SQLite file by default, or any database SQLAlchemy knows by URL. Each public method that
+writes is one transaction: what it reported as stored survives a kill, what it did not leaves nothing behind.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from corpus.article import Article, Passage, Span
+
+SCHEMA_VERSION = 1
+FOREVER = date.max  # `until` of the current revision
+NEVER_DATED = date.min  # `published_day` where the source gives no date
+
+_tables = sa.MetaData()
+_schema = sa.Table("schema", _tables, sa.Column("version", sa.Integer, nullable=False))
+_articles = sa.Table(
+    "articles",
+    _tables,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("url", sa.Text, nullable=False, unique=True),
+    sqlite_autoincrement=True,
+)
+_addresses = sa.Table(  # every URL that leads to an article, its own among them
+    "addresses",
+    _tables,
+    sa.Column("url", sa.Text, primary_key=True),
+    sa.Column("article_id", sa.ForeignKey("articles.id", ondelete="CASCADE"), nullable=False, index=True),
+)
+_revisions = sa.Table(
+    "revisions",
+    _tables,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("article_id", sa.ForeignKey("articles.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("outlet", sa.Text, nullable=False),
+    sa.Column("authors", sa.Text, nullable=False),  # JSON list
+    sa.Column("published", sa.Text),  # ISO 8601 with the source's own offset
+    sa.Column("published_day", sa.Date, nullable=False, index=True),
+    sa.Column("retrieved", sa.Text, nullable=False),
+    sa.Column("since", sa.Date, nullable=False),  # the days on which this revision was the article:
+    sa.Column("until", sa.Date, nullable=False),  # since <= day < until
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("body_digest", sa.Text, nullable=False, index=True),
+    sa.UniqueConstraint("article_id", "number"),
+    sqlite_autoincrement=True,
+)
+_passages = sa.Table(
+    "passages",
+    _tables,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("revision_id", sa.ForeignKey("revisions.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("start", sa.Integer, nullable=False),
+    sa.Column("end", sa.Integer, nullable=False),
+    sa.Column("sentences", sa.Text, nullable=False),  # JSON list of offsets: start, end, start, end ...
+    sqlite_autoincrement=True,
+)
+_changes = sa.Table(  # what the indexes have yet to follow: look again at this revision
+    "changes",
+    _tables,
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("revision_id", sa.Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+_intakes = sa.Table(
+    "intakes",
+    _tables,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("finished", sa.Text, nullable=False),
+    sa.Column("counts", sa.Text, nullable=False),  # JSON object: outcome -> number
+)
+
+# Statements that take a schema from its version to the next: MIGRATIONS[0] leads from 1 to 2.
+MIGRATIONS: tuple[tuple[str, ...], ...] = ()
+
+
+class ArchiveError(RuntimeError):
+    """The archive cannot be used; the message says why and what to do."""
+
+
+class NoSuchArticle(LookupError):
+    """Nothing in the archive answers to this name; the message says how to find what does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One state of an article, as stored."""
+
+    id: int
+    number: int  # 1 is the first
+    article: Article
+    since: date  # the days on which it stood: since <= day < until
+    until: date
+
+    @property
+    def current(self) -> bool:
+        return self.until == FOREVER
+
+    @property
+    def day(self) -> date:
+        """The day of publication where the source printed it; NEVER_DATED where it gives none."""
+        return published_day(self.article)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPassage:
+    id: int
+    revision: Revision
+    passage: Passage
+
+
+Outcome = Literal["added", "revised", "unchanged", "same as"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of one article that was given to the archive."""
+
+    outcome: Outcome
+    url: str  # the article's own address; another than the one given where the outcome is "same as"
+    number: int  # of the revision that now stands
+    alike: bool = True  # False: the revision shares next to nothing with the one before
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    articles: int
+    revisions: int
+    passages: int
+    undated: int
+    first: date | None
+    last: date | None
+    outlets: tuple[tuple[str, int], ...]  # most articles first
+    last_intake: datetime | None
+    last_counts: dict[str, int]
+
+
+class Archive:
+    """All that was taken in. Open it with `open_archive`."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    # Writing
+
+    def store(self, batch: Sequence[tuple[Article, Sequence[Passage]]], *, dry: bool = False) -> list[Stored]:
+        """Stores a batch in one transaction: all of it or, when killed or refused, none. `dry` only tells."""
+        with self._transaction() as connection:
+            outcomes = [_store(connection, article, passages) for article, passages in batch]
+            if dry:
+                connection.rollback()
+        return outcomes
+
+    def forget(self, name: str) -> Article:
+        """Deletes an article, its revisions and passages for good; returns what it was. Raises NoSuchArticle."""
+        article_id = self._article_id(name)
+        article = self.revisions(article_id)[-1].article
+        with self._transaction() as connection:
+            of_article = _revisions.c.article_id == article_id
+            ids = connection.scalars(sa.select(_revisions.c.id).where(of_article)).all()
+            connection.execute(sa.insert(_changes), [{"revision_id": revision} for revision in ids])
+            connection.execute(sa.delete(_passages).where(_passages.c.revision_id.in_(ids)))
+            connection.execute(sa.delete(_revisions).where(of_article))
+            connection.execute(sa.delete(_addresses).where(_addresses.c.article_id == article_id))
+            connection.execute(sa.delete(_articles).where(_articles.c.id == article_id))
+        return article
+
+    def note_intake(self, counts: dict[str, int]) -> None:
+        row = {"finished": datetime.now(UTC).isoformat(), "counts": json.dumps(counts)}
+        with self._transaction() as connection:
+            connection.execute(sa.insert(_intakes), row)
+
+    # Reading
+
+    def position(self) -> int:
+        """Grows with every change; an index that has followed to here agrees with the archive."""
+        with self._reading() as connection:
+            return connection.scalar(sa.select(sa.func.max(_changes.c.position))) or 0
+
+    def changed(self, after: int, limit: int) -> list[tuple[int, int]]:
+        """(position, revision id) of the changes after a position, oldest first."""
+        query = sa.select(_changes.c.position, _changes.c.revision_id).where(_changes.c.position > after)
+        with self._reading() as connection:
+            rows = connection.execute(query.order_by(_changes.c.position).limit(limit))
+            return [(row.position, row.revision_id) for row in rows]
+
+    def count_passages_of_changes(self, after: int) -> int:
+        """How many passages an index that stands at `after` has yet to take in."""
+        waiting = sa.select(_changes.c.revision_id).where(_changes.c.position > after)
+        query = sa.select(sa.func.count()).select_from(_passages).where(_passages.c.revision_id.in_(waiting))
+        with self._reading() as connection:
+            return connection.scalar(query) or 0
+
+    def passages_of(self, revision_ids: Iterable[int]) -> list[StoredPassage]:
+        """All passages of these revisions, in the archive's order; revisions that are gone have none."""
+        return self._passages(_passages.c.revision_id.in_(list(revision_ids)))
+
+    def passages(self, ids: Iterable[int]) -> dict[int, StoredPassage]:
+        """Passages by id; an id that is gone is missing from the result."""
+        return {stored.id: stored for stored in self._passages(_passages.c.id.in_(list(ids)))}
+
+    def neighbours(self, stored: StoredPassage) -> tuple[StoredPassage, ...]:
+        """All passages of the same revision, in the order of the text."""
+        return tuple(self.passages_of([stored.revision.id]))
+
+    def revision(self, revision_id: int) -> Revision | None:
+        with self._reading() as connection:
+            row = connection.execute(_revision_rows().where(_revisions.c.id == revision_id)).one_or_none()
+        return _revision(row) if row else None
+
+    def revisions(self, article: int | str) -> list[Revision]:
+        """Every revision of an article (id, or a name as in `find`), oldest first. Raises NoSuchArticle."""
+        article_id = article if isinstance(article, int) else self._article_id(article)
+        query = _revision_rows().where(_revisions.c.article_id == article_id).order_by(*_IN_TIME)
+        with self._reading() as connection:
+            return [_revision(row) for row in connection.execute(query)]
+
+    def addresses(self, url: str) -> list[str]:
+        """The other URLs under which the same article was taken in."""
+        same = sa.select(_addresses.c.article_id).where(_addresses.c.url == url)
+        query = sa.select(_addresses.c.url).where(_addresses.c.article_id.in_(same), _addresses.c.url != url)
+        with self._reading() as connection:
+            return list(connection.scalars(query.order_by(_addresses.c.url)))
+
+    def current(self, *, outlet: str = "", limit: int | None = None) -> Iterator[tuple[int, Revision]]:
+        """(article id, current revision), newest publication first."""
+        query = _revision_rows().where(_revisions.c.until == FOREVER)
+        if outlet:
+            query = query.where(sa.func.lower(_revisions.c.outlet) == outlet.lower())
+        query = query.order_by(_revisions.c.published_day.desc(), _revisions.c.id.desc()).limit(limit)
+        with self._reading() as connection:
+            for row in connection.execute(query):
+                yield row.article_id, _revision(row)
+
+    def export(self) -> Iterator[dict[str, object]]:
+        """Every revision as a JSON object that `corpus.extract.from_row` reads, each article's oldest first."""
+        query = _revision_rows().order_by(_revisions.c.article_id, *_IN_TIME)
+        with self._reading() as connection:
+            aliases = _aliases(connection)
+            for row in connection.execute(query.execution_options(yield_per=200)):
+                yield as_row(_revision(row), aliases.get(row.article_id, []))
+
+    def articles_on(self, since: date | None, until: date | None, outlet: str = "") -> int:
+        """How many current articles stand within these days and this outlet."""
+        query = sa.select(sa.func.count()).select_from(_revisions).where(_revisions.c.until == FOREVER)
+        if since:
+            query = query.where(_revisions.c.published_day >= since)
+        if until:
+            query = query.where(_revisions.c.published_day <= until, _revisions.c.published_day > NEVER_DATED)
+        if outlet:
+            query = query.where(sa.func.lower(_revisions.c.outlet) == outlet.lower())
+        with self._reading() as connection:
+            return connection.scalar(query) or 0
+
+    def status(self) -> Status:
+        current = _revisions.c.until == FOREVER
+        dated = sa.and_(current, _revisions.c.published_day > NEVER_DATED)
+        with self._reading() as connection:
+            articles, revisions, passages = (
+                connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+                for table in (_articles, _revisions, _passages)
+            )
+            undated = connection.scalar(
+                sa.select(sa.func.count()).where(current, _revisions.c.published_day == NEVER_DATED)
+            )
+            days = sa.select(sa.func.min(_revisions.c.published_day), sa.func.max(_revisions.c.published_day))
+            first, last = connection.execute(days.where(dated)).one()
+            number = sa.func.count()
+            outlets = connection.execute(
+                sa.select(_revisions.c.outlet, number)
+                .where(current)
+                .group_by(_revisions.c.outlet)
+                .order_by(number.desc())
+            ).all()
+            intake = connection.execute(sa.select(_intakes).order_by(_intakes.c.id.desc()).limit(1)).one_or_none()
+        return Status(
+            articles=articles,
+            revisions=revisions,
+            passages=passages,
+            undated=undated or 0,
+            first=first,
+            last=last,
+            outlets=tuple((name, count) for name, count in outlets),
+            last_intake=datetime.fromisoformat(intake.finished) if intake else None,
+            last_counts=json.loads(intake.counts) if intake else {},
+        )
+
+    # Inside
+
+    def _article_id(self, name: str) -> int:
+        """By id as `list` shows it, by URL, or by a part of a headline that only one article has."""
+        with self._reading() as connection:
+            found = connection.scalar(sa.select(_addresses.c.article_id).where(_addresses.c.url == name))
+            if found is None and name.isascii() and name.isdigit() and len(name) < 18:
+                found = connection.scalar(sa.select(_articles.c.id).where(_articles.c.id == int(name)))
+            if found is not None:
+                return int(found)
+            titled = _revisions.c.title.icontains(name, autoescape=True)
+            query = sa.select(_revisions.c.article_id).where(_revisions.c.until == FOREVER, titled)
+            ids = connection.scalars(query.limit(2)).all() if name.strip() else []
+        if len(ids) == 1:
+            return int(ids[0])
+        why = "More than one headline holds" if ids else "No article has the number, the address or the headline"
+        raise NoSuchArticle(f"{why} {name[:200]!r}. See the numbers with: pullquote list")
+
+    def _passages(self, which: sa.ColumnElement[bool]) -> list[StoredPassage]:
+        query = sa.select(_passages).where(which).order_by(_passages.c.id)
+        with self._reading() as connection:
+            rows = connection.execute(query).all()
+            ids = {row.revision_id for row in rows}
+            revisions = connection.execute(_revision_rows().where(_revisions.c.id.in_(ids))).all() if ids else []
+        by_id = {row.id: _revision(row) for row in revisions}
+        return [
+            StoredPassage(row.id, by_id[row.revision_id], _passage(by_id[row.revision_id].article, row))
+            for row in rows
+            if row.revision_id in by_id
+        ]
+
+    def _reading(self) -> Any:
+        return _Guarded(self._engine.connect())
+
+    def _transaction(self) -> Any:
+        return _Guarded(self._engine.begin())
+
+
+class _Guarded:
+    """A connection whose failures come out as ArchiveError: disk full, locked, damaged."""
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+
+    def __enter__(self) -> sa.Connection:
+        connection: sa.Connection = self._context.__enter__()
+        return connection
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> bool | None:
+        try:
+            handled: bool | None = self._context.__exit__(kind, error, trace)
+        except sa.exc.SQLAlchemyError as failure:  # the commit itself
+            raise _explained(failure) from failure
+        if isinstance(error, sa.exc.DBAPIError):
+            raise _explained(error) from error
+        return handled
+
+
+def _explained(error: sa.exc.SQLAlchemyError) -> ArchiveError:
+    cause = str(getattr(error, "orig", None) or error).splitlines()[0]
+    advice = {
+        "full": "The disk is full: free some space and run the command again. What was reported as stored is safe.",
+        "locked": "Another program is writing to it: wait until it has finished.",
+        "malformed": "The file is damaged: put a backup in its place, or ingest an export into a new one.",
+        "readonly": "It cannot be written: check the folder's permissions.",
+        "not a database": "The file is something else: give PULLQUOTE_DATA another folder.",
+    }
+    hint = next((text for word, text in advice.items() if word in cause), "See the message and try again.")
+    return ArchiveError(f"The archive refused: {cause}. {hint}")
+
+
+def open_archive(where: Path | str) -> Archive:
+    """The archive in this SQLite file (made if missing) or at this database URL, its schema brought up to date."""
+    url = sa.URL.create("sqlite", database=str(where)) if isinstance(where, Path) else sa.make_url(where)
+    if isinstance(where, Path):
+        where.parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(url)
+    if url.get_backend_name() == "sqlite":
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+        sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    migrate(engine)
+    return Archive(engine)
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    """WAL: readers go on while an intake writes. FULL: a commit that was reported survives a power cut too."""
+    connection.isolation_level = None  # SQLAlchemy says BEGIN itself, so that DDL is in the transaction too
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def migrate(engine: sa.Engine, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
+    """Makes the tables, or takes them from their version to this program's, in one transaction."""
+    newest = 1 + len(migrations)
+    with _Guarded(engine.connect()) as connection:
+        if sa.inspect(connection).has_table("schema"):
+            version = connection.scalar(sa.select(_schema.c.version)) or 0
+            if version == newest:
+                return
+        else:
+            version = 0
+    with _Guarded(engine.begin()) as connection:
+        if version > newest:
+            raise ArchiveError(
+                f"The archive has schema version {version}; this program knows {newest}. Install a newer pullquote."
+            )
+        if version == 0:
+            _tables.create_all(connection)
+            if connection.scalar(sa.select(sa.func.count()).select_from(_schema)) == 0:
+                connection.execute(sa.insert(_schema), {"version": newest})
+            return
+        for statements in migrations[version - 1 :]:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+        connection.execute(sa.update(_schema), {"version": newest})
+
+
+# Storing one article
+
+
+def _store(connection: sa.Connection, article: Article, passages: Sequence[Passage]) -> Stored:
+    article_id = connection.scalar(sa.select(_addresses.c.article_id).where(_addresses.c.url == article.url))
+    if article_id is None:
+        same = _same_elsewhere(connection, article)
+        if same is not None:
+            connection.execute(sa.insert(_addresses), {"url": article.url, "article_id": same.article_id})
+            return Stored("same as", same.url, same.number)
+        inserted = connection.execute(sa.insert(_articles), {"url": article.url}).inserted_primary_key
+        assert inserted is not None
+        article_id = inserted[0]
+        connection.execute(sa.insert(_addresses), {"url": article.url, "article_id": article_id})
+        _add_revision(connection, article_id, article, passages, [])
+        return Stored("added", article.url, 1)
+    return _revise(connection, article_id, article, passages)
+
+
+def _revise(connection: sa.Connection, article_id: int, article: Article, passages: Sequence[Passage]) -> Stored:
+    query = _revision_rows().where(_revisions.c.article_id == article_id).order_by(*_IN_TIME)
+    known = connection.execute(query).all()
+    retrieved = _iso(article.retrieved)
+    current = known[-1]
+    # An export that is taken back in brings old revisions again: they are history, not news.
+    history = any(row.digest == digest(article) and retrieved <= row.retrieved for row in known)
+    if current.digest == digest(article) or history:
+        return Stored("unchanged", current.url, current.number)
+    _add_revision(connection, article_id, article, passages, known)
+    return Stored("revised", current.url, len(known) + 1, alike=_alike(current.text, article.text))
+
+
+def _add_revision(
+    connection: sa.Connection,
+    article_id: int,
+    article: Article,
+    passages: Sequence[Passage],
+    known: Sequence[Any],
+) -> None:
+    row = _revision_values(article_id, len(known) + 1, article)
+    revision_id = connection.execute(sa.insert(_revisions), row).inserted_primary_key[0]  # type: ignore[index]
+    connection.execute(
+        sa.insert(_passages),
+        [
+            {
+                "revision_id": revision_id,
+                "start": passage.start,
+                "end": passage.end,
+                "sentences": json.dumps([offset for span in passage.sentences for offset in span]),
+            }
+            for passage in passages
+        ],
+    )
+    changed = _set_spans(connection, article_id)
+    changes = [{"revision_id": changed_id} for changed_id in sorted({revision_id, *changed})]
+    connection.execute(sa.insert(_changes), changes)
+
+
+def _set_spans(connection: sa.Connection, article_id: int) -> list[int]:
+    """Lets each revision stand from its day to the next one's; returns the ids whose days changed.
+
+    The first stands from the day of publication: what was seen of an article first is the best that is known of it.
+    """
+    query = sa.select(_revisions).where(_revisions.c.article_id == article_id).order_by(*_IN_TIME)
+    rows = connection.execute(query).all()
+    starts = [_first_day(rows[0]), *(datetime.fromisoformat(row.retrieved).date() for row in rows[1:])]
+    starts = [max(starts[: n + 1]) for n in range(len(starts))]
+    changed = []
+    for row, since, until in zip(rows, starts, [*starts[1:], FOREVER], strict=True):
+        if (row.since, row.until) != (since, until):
+            here = _revisions.c.id == row.id
+            connection.execute(sa.update(_revisions).where(here).values(since=since, until=until))
+            changed.append(row.id)
+    return changed
+
+
+def _first_day(row: Any) -> date:
+    retrieved = datetime.fromisoformat(row.retrieved).date()
+    day: date = row.published_day
+    return retrieved if day == NEVER_DATED else day
+
+
+def _same_elsewhere(connection: sa.Connection, article: Article) -> Any:
+    """The article that this is under another address: same outlet, day, headline and words."""
+    query = _revision_rows().where(
+        _revisions.c.body_digest == body_digest(article),
+        _revisions.c.until == FOREVER,
+        _revisions.c.outlet == article.outlet,
+        _revisions.c.title == article.title,
+        _revisions.c.published_day == published_day(article),
+    )
+    return connection.execute(query.limit(1)).one_or_none()
+
+
+def _alike(old: str, new: str) -> bool:
+    """Whether two texts share a tenth of their words: a page that changed, not another article at its address."""
+    before, after = set(old.lower().split()), set(new.lower().split())
+    return len(before & after) * 10 >= min(len(before), len(after))
+
+
+def digest(article: Article) -> str:
+    """SHA-256 over everything that makes a revision: all fields but the time of retrieval and the address."""
+    fields = [article.title, article.text, article.outlet, list(article.authors), _iso(article.published)]
+    return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
+
+
+def body_digest(article: Article) -> str:
+    return hashlib.sha256(article.text.encode()).hexdigest()
+
+
+def published_day(article: Article) -> date:
+    return article.published.date() if article.published else NEVER_DATED
+
+
+# Rows to data and back
+
+_IN_TIME = (_revisions.c.retrieved, _revisions.c.id)
+
+
+def _iso(when: datetime | None) -> str | None:
+    """Publication keeps its own offset (the day is the reader's day)."""
+    return when.isoformat() if when else None
+
+
+def _revision_values(article_id: int, number: int, article: Article) -> dict[str, object]:
+    return {
+        "article_id": article_id,
+        "number": number,
+        "title": article.title,
+        "text": article.text,
+        "outlet": article.outlet,
+        "authors": json.dumps(article.authors),
+        "published": _iso(article.published),
+        "published_day": published_day(article),
+        "retrieved": _iso(article.retrieved.astimezone(UTC)),  # in UTC, so that it sorts as text
+        "since": NEVER_DATED,
+        "until": NEVER_DATED,
+        "digest": digest(article),
+        "body_digest": body_digest(article),
+    }
+
+
+def _revision_rows() -> sa.Select[Any]:
+    return sa.select(_revisions, _articles.c.url).join(_articles, _articles.c.id == _revisions.c.article_id)
+
+
+def _revision(row: Any) -> Revision:
+    article = Article(
+        url=row.url,
+        title=row.title,
+        text=row.text,
+        published=datetime.fromisoformat(row.published) if row.published else None,
+        outlet=row.outlet,
+        authors=tuple(json.loads(row.authors)),
+        retrieved=datetime.fromisoformat(row.retrieved),
+    )
+    return Revision(row.id, row.number, article, row.since, row.until)
+
+
+def _passage(article: Article, row: Any) -> Passage:
+    offsets = json.loads(row.sentences)
+    spans: tuple[Span, ...] = tuple(zip(offsets[::2], offsets[1::2], strict=True))
+    return Passage(article, row.start, row.end, spans)
+
+
+def _aliases(connection: sa.Connection) -> dict[int, list[str]]:
+    query = (
+        sa.select(_addresses.c.article_id, _addresses.c.url).join(_articles).where(_addresses.c.url != _articles.c.url)
+    )
+    found: dict[int, list[str]] = {}
+    for article_id, url in connection.execute(query.order_by(_addresses.c.url)):
+        found.setdefault(article_id, []).append(url)
+    return found
+
+
+def as_row(revision: Revision, also: Sequence[str] = ()) -> dict[str, object]:
+    """A revision as the JSON object that articles come in and go out as; `also` are its other addresses."""
+    article = revision.article
+    row: dict[str, object] = {
+        "url": article.url,
+        "title": article.title,
+        "text": article.text,
+        "published": _iso(article.published),
+        "authors": list(article.authors),
+        "outlet": article.outlet,
+        "retrieved": _iso(article.retrieved),
+        "revision": revision.number,
+    }
+    return {**row, "also_at": list(also)} if also else row

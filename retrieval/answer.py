@@ -1,0 +1,106 @@
+"""What was found for a question and the answer, as plain data. Channels render an Answer; programs read its JSON."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+from corpus.archive import Revision, StoredPassage
+from retrieval.citation import Citation, link
+from retrieval.question import Question
+
+RETRIEVED = 10  # passages that an answer's JSON lists
+
+
+class Reason(StrEnum):
+    """Why there is no answer."""
+
+    EMPTY = "the archive is empty"
+    NOTHING = "nothing was found"
+    DATES = "nothing good enough was published within the dates asked for"
+    OUTLETS = "nothing good enough was published by the outlet asked for"
+    WEAK = "only weak matches were found"
+    UNPROVEN = "the quote could not be proven against the archive"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One passage near the question, with what each stage made of it."""
+
+    stored: StoredPassage
+    score: float  # higher is better; comparable within one search only
+    cosine: float  # of the question's and the passage's vectors, -1..1
+    bm25: float  # 0 where the keyword search did not list it
+    by_meaning: int | None  # rank in that list, 0 is first
+    by_keywords: int | None
+    copies: tuple[StoredPassage, ...] = ()  # near-identical passages that were left out for this one
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The one answer for every channel. Its citations have been proven against the archive."""
+
+    question: Question
+    answered: bool
+    confidence: float  # 0..1: the chance that the archive supports the answer; kept also when it is refused
+    text: str  # what a chat shows, without markup
+    citations: tuple[Citation, ...]
+    retrieved: tuple[Found, ...]  # best first
+    seconds: float
+    reason: str = ""  # a Reason and its particulars, where it is a refusal
+    nearest: tuple[Revision, ...] = ()  # headlines to offer with a refusal
+    explained: Mapping[str, object] = field(default_factory=dict)  # what each stage did, for --explain
+
+
+def to_json(answer: Answer, name: object = None) -> dict[str, object]:
+    """The JSON object of one answer; `name` is the id that the asker gave the question."""
+    return {
+        "id": name,
+        "question": answer.question.shown,
+        "answered": answer.answered,
+        "confidence": round(answer.confidence, 4),
+        "answer": answer.text,
+        "citations": [_citation(one) for one in answer.citations],
+        "retrieved": [_found(one) for one in answer.retrieved[:RETRIEVED]],
+        "nearest": [{"title": one.article.title, "url": one.article.url} for one in answer.nearest],
+        "filters": _filters(answer.question),
+        "reason": answer.reason,
+        "seconds": round(answer.seconds, 4),
+    }
+
+
+def _citation(citation: Citation) -> dict[str, object]:
+    article = citation.article
+    return {
+        "quote": citation.quote,
+        "start": citation.start,
+        "end": citation.end,
+        "url": article.url,
+        "title": article.title,
+        "outlet": article.outlet,
+        "published": _day(article.published),
+        "authors": list(article.authors),
+        "context": citation.context,
+        "link": link(citation),
+        "revision": citation.number,
+    }
+
+
+def _found(found: Found) -> dict[str, object]:
+    passage = found.stored.passage
+    return {"text": passage.text, "url": passage.article.url, "score": round(found.score, 4)}
+
+
+def _filters(question: Question) -> dict[str, object]:
+    scope = question.scope
+    return {
+        "since": _day(scope.since),
+        "until": _day(scope.until),
+        "outlet": list(scope.outlets),
+        "as_of": _day(scope.as_of),
+        "read_from": question.read_as,
+    }
+
+
+def _day(when: date | None) -> str | None:
+    return when.isoformat()[:10] if when else None

@@ -1,0 +1,144 @@
+"""Keyword search with tantivy: BM25 over English stems, the headline weighted. The only file that imports tantivy."""
+
+import math
+import shutil
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import tantivy
+
+from retrieval.scope import STANDING, Entry, Scope, outlet_key
+from retrieval.vectors import Stamp, WrongIndex, read_json, write_json
+
+TITLE_WEIGHT = 0.5
+_HEAP = 64_000_000  # bytes for the writer; tantivy wants at least 15 MB a thread
+_INTEGERS = ("id", "revision", "day", "since", "until")
+
+# Words that a question is made of and that an answer need not hold. Short on purpose: BM25 weighs the rest down.
+_ASKING = frozenset(
+    "a an and are as at be been by can could did do does for from had has have he her his how i if in into is it its "
+    "just me my of on or our she should so some that the their them there these they this those to us was we were "
+    "what when where which who whom whose why will with would you your according".split()
+)
+
+
+class Keywords:
+    """The index in `folder`; made when it is first written to."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._opened: tuple[Stamp, Any] | None = None
+
+    def stamp(self) -> Stamp | None:
+        """How far the index has followed the archive; None where there is no index."""
+        note = read_json(self._folder / "stamp.json")
+        return Stamp(**note) if note else None
+
+    def apply(self, entries: Sequence[Entry], revisions: Iterable[int], stamp: Stamp) -> None:
+        """Puts these entries in the place of whatever these revisions had, in one commit; then moves the stamp."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        index = tantivy.Index(_schema(), path=str(self._folder))
+        writer = index.writer(_HEAP, 1)
+        for revision in set(revisions):
+            writer.delete_documents_by_term("revision", revision)
+        for one in entries:
+            integers = dict(zip(_INTEGERS, one.fields, strict=False))
+            writer.add_document(tantivy.Document(**integers, outlet=one.outlet, title=one.title, text=one.text))
+        writer.commit()
+        writer.wait_merging_threads()
+        write_json(self._folder / "stamp.json", {name: getattr(stamp, name) for name in stamp.__dataclass_fields__})
+
+    def clear(self) -> None:
+        self._opened = None
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def search(self, question: str, k: int, scope: Scope) -> list[tuple[int, float]]:
+        """(passage id, BM25) of the k best passages within the scope, best first; 0 results where no word is known."""
+        words = _any_word(question)
+        if words is None:
+            return []
+        searcher = self._searcher()
+        must = [(tantivy.Occur.Must, words), *((tantivy.Occur.Must, limit) for limit in _limits(scope))]
+        hits = searcher.search(tantivy.Query.boolean_query(must), k, count=False).hits
+        ids = searcher.fast_field_values("id", [address for _, address in hits])
+        return [(int(one), float(score)) for one, (score, _) in zip(ids, hits, strict=True)]
+
+    def weights(self, words: Iterable[str]) -> dict[str, float]:
+        """Inverse document frequency of each stem (as in BM25), over passages."""
+        searcher = self._searcher()
+        total = searcher.num_docs
+        counts = {word: searcher.doc_freq("text", word) for word in words}
+        return {word: math.log(1 + (total - n + 0.5) / (n + 0.5)) for word, n in counts.items()}
+
+    def _searcher(self) -> Any:
+        stamp = self.stamp()
+        if stamp is None:
+            raise WrongIndex("There is no keyword index yet. Make it with: pullquote reindex")
+        if self._opened is None or self._opened[0] != stamp:
+            self._opened = stamp, tantivy.Index.open(str(self._folder)).searcher()
+        return self._opened[1]
+
+
+def stems(text: str) -> list[str]:
+    """The words of a text as the index has them: lower case, English stems."""
+    return list(_analyzer().analyze(text))
+
+
+def asked(question: str) -> list[str]:
+    """The stems of a question that its answer should share, in order; all stems where only small words are left."""
+    words = [word for word in _spoken(question) if word.lower() not in _ASKING]
+    return list(dict.fromkeys(stems(" ".join(words)) or stems(question)))
+
+
+def _spoken(question: str) -> list[str]:
+    return question.replace("’", "'").replace("'s", " ").split()
+
+
+@lru_cache(maxsize=1)
+def _analyzer() -> Any:
+    builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
+    for one in (tantivy.Filter.remove_long(40), tantivy.Filter.lowercase(), tantivy.Filter.stemmer("english")):
+        builder = builder.filter(one)
+    return builder.build()
+
+
+@lru_cache(maxsize=1)
+def _schema() -> Any:
+    builder = tantivy.SchemaBuilder()
+    for name in _INTEGERS:
+        builder.add_integer_field(name, stored=False, indexed=True, fast=True)
+    builder.add_text_field("outlet", stored=False, tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("title", stored=False, tokenizer_name="en_stem", index_option="freq")
+    builder.add_text_field("text", stored=False, tokenizer_name="en_stem", index_option="freq")
+    return builder.build()
+
+
+def _any_word(question: str) -> Any:
+    """Should-match of every word in text and headline; built from terms, so nothing in a question is syntax."""
+    schema, parts = _schema(), []
+    for word in asked(question)[:64]:
+        parts.append((tantivy.Occur.Should, tantivy.Query.term_query(schema, "text", word, "freq")))
+        title = tantivy.Query.term_query(schema, "title", word, "freq")
+        parts.append((tantivy.Occur.Should, tantivy.Query.boost_query(title, TITLE_WEIGHT)))
+    return tantivy.Query.boolean_query(parts) if parts else None
+
+
+def _limits(scope: Scope) -> list[Any]:
+    """The scope as queries that filter without scoring."""
+    first, last = scope.days
+    limits = [_between("day", first, last)] if scope.since or scope.until else []
+    if scope.as_of:
+        day = scope.as_of.toordinal()
+        limits += [_between("since", 0, day), _between("until", day + 1, STANDING)]
+    else:
+        limits.append(_between("until", STANDING, STANDING))
+    if scope.outlets:
+        names = [tantivy.Query.term_query(_schema(), "outlet", outlet_key(one)) for one in scope.outlets]
+        limits.append(tantivy.Query.boolean_query([(tantivy.Occur.Should, name) for name in names]))
+    return [tantivy.Query.const_score_query(limit, 0.0) for limit in limits]
+
+
+def _between(field: str, low: int, high: int) -> Any:
+    return tantivy.Query.range_query(_schema(), field, tantivy.FieldType.Integer, low, high)

@@ -1,0 +1,55 @@
+"""A question as it is searched: whole, its time words read as dates, its filters beside it."""
+
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from retrieval.scope import Scope
+from retrieval.when import window, without
+
+LONGEST = 1_000  # characters of a question
+
+
+class BadQuestion(ValueError):
+    """A question that cannot be asked; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of the archive."""
+
+    text: str  # as searched: whole, without its time words
+    scope: Scope = field(default_factory=Scope)
+    said: str = ""  # as the person said it, where that differs
+    read_as: str = ""  # the words of `said` from which dates were read: "in May 2025"
+    citations: int = 3  # at most
+
+    @property
+    def shown(self) -> str:
+        return self.said or self.text
+
+
+def read_question(text: str, *, today: date, scope: Scope = Scope(), citations: int = 3, said: str = "") -> Question:  # noqa: B008 - frozen
+    """The question with its time words ("last week", "in May 2025") taken as publication dates, counted from `today`.
+
+    Dates that were given outright win over words. `said` is what the person wrote, where `text` is a follow-up
+    made whole. Raises BadQuestion.
+    """
+    text = " ".join(text.split())
+    if not any(character.isalnum() for character in text):
+        raise BadQuestion("The question is empty. Ask something such as: what did Russia demand?")
+    if len(text) > LONGEST:
+        raise BadQuestion(
+            f"The question has {len(text):,} characters; the limit is {LONGEST:,}. Ask it in fewer words."
+        )
+    if scope.since and scope.until and scope.since > scope.until:
+        raise BadQuestion(f"--since {scope.since} is after --until {scope.until}. Turn them round.")
+    words = None if scope.since or scope.until else window(text, today)
+    if words is None:
+        return Question(text, scope, said=said or text, citations=citations)
+    return Question(
+        without(text, words),
+        replace(scope, since=words.since, until=words.until),
+        said=said or text,
+        read_as=words.words,
+        citations=citations,
+    )

@@ -1,0 +1,94 @@
+"""From a question to passages: meaning and keywords, filtered, fused, near-identical ones collapsed."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from corpus.archive import Archive, StoredPassage
+from retrieval.answer import Found
+from retrieval.encoder import Encoder
+from retrieval.keywords import Keywords, stems
+from retrieval.question import Question
+from retrieval.vectors import Vectors
+
+DEPTH = 100  # passages asked of each index; the right one is among them for 88-91 % of news questions
+WIDTH = 40  # passages handed on
+MEANING = 0.5  # weight of the cosine; the rest is BM25 as a share of the best
+ALIKE = 0.8  # Jaccard similarity of word triples from which two passages count as one
+
+
+class Search:
+    """Passages near a question, best first; empty when nothing is within its scope."""
+
+    def __init__(self, archive: Archive, vectors: Vectors, keywords: Keywords, encoder: Callable[[], Encoder]) -> None:
+        self._archive = archive
+        self._vectors = vectors
+        self._keywords = keywords
+        self._encoder = encoder
+
+    def __call__(self, question: Question, width: int = WIDTH) -> list[Found]:
+        vector = self._encoder().encode([question.text], question=True)[0]
+        meaning = dict(self._vectors.nearest(vector, DEPTH, question.scope))
+        keywords = dict(self._keywords.search(question.text, DEPTH, question.scope))
+        cosines = self._vectors.cosines(vector, sorted({*meaning, *keywords}))
+        scores = fuse(cosines, keywords)
+        best = sorted(scores, key=lambda one: (-scores[one], one))[: width + width // 2]
+        stored = self._archive.passages(best)
+        return collapse(
+            [
+                Found(
+                    stored=stored[one],
+                    score=scores[one],
+                    cosine=cosines.get(one, 0.0),
+                    bm25=keywords.get(one, 0.0),
+                    by_meaning=_rank(one, meaning),
+                    by_keywords=_rank(one, keywords),
+                )
+                for one in best
+                if one in stored  # gone from the archive since the index last looked
+            ]
+        )[:width]
+
+    def weights(self, words: Iterable[str]) -> dict[str, float]:
+        """How telling each stem is: its inverse document frequency."""
+        return self._keywords.weights(words)
+
+
+def fuse(cosines: Mapping[int, float], bm25: Mapping[int, float]) -> dict[int, float]:
+    """Cosine and BM25 as a share of the question's best, weighted.
+
+    Ranks alone (reciprocal rank fusion) lose how much better the first is than the second: on the development
+    questions hit@1 is .51 by ranks and .55 by scores.
+    """
+    most = max(bm25.values(), default=0.0) or 1.0
+    return {
+        one: MEANING * cosines.get(one, 0.0) + (1 - MEANING) * bm25.get(one, 0.0) / most for one in {*cosines, *bm25}
+    }
+
+
+def _rank(one: int, ranked: Mapping[int, float]) -> int | None:
+    return list(ranked).index(one) if one in ranked else None
+
+
+def collapse(found: Sequence[Found]) -> list[Found]:
+    """Near-identical passages (a report that several outlets carry) as one: the best stays and names its copies."""
+    kept: list[tuple[Found, frozenset[tuple[str, ...]]]] = []
+    for one in found:
+        triples = _triples(one.stored)
+        twin = next((n for n, (_, other) in enumerate(kept) if _alike(triples, other)), None)
+        if twin is None:
+            kept.append((one, triples))
+        else:
+            first, words = kept[twin]
+            kept[twin] = replace(first, copies=(*first.copies, one.stored)), words
+    return [one for one, _ in kept]
+
+
+def _triples(stored: StoredPassage) -> frozenset[tuple[str, ...]]:
+    words = stems(stored.passage.text)
+    return frozenset(zip(words, words[1:], words[2:], strict=False)) or frozenset({tuple(words)})
+
+
+def _alike(one: frozenset[tuple[str, ...]], other: frozenset[tuple[str, ...]]) -> bool:
+    if min(len(one), len(other)) < ALIKE * max(len(one), len(other)):
+        return False
+    return len(one & other) >= ALIKE * len(one | other)
