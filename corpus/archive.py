@@ -7,8 +7,10 @@ writes is one transaction: what it reported as stored survives a kill, what it d
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +18,6 @@ import sqlalchemy as sa
 
 from corpus.article import Article, Passage, Span
 
-SCHEMA_VERSION = 1
 FOREVER = date.max  # `until` of the current revision
 NEVER_DATED = date.min  # `published_day` where the source gives no date
 
@@ -97,7 +98,7 @@ class Revision:
     """One state of an article, as stored."""
 
     id: int
-    number: int  # 1 is the first
+    number: int  # 1 is the first that was stored
     article: Article
     since: date  # the days on which it stood: since <= day < until
     until: date
@@ -128,7 +129,7 @@ class Stored:
 
     outcome: Outcome
     url: str  # the article's own address; another than the one given where the outcome is "same as"
-    number: int  # of the revision that now stands
+    number: int  # of the revision that was stored; where none was, of the one that stands
     alike: bool = True  # False: the revision shares next to nothing with the one before
 
 
@@ -246,12 +247,19 @@ class Archive:
                 yield row.article_id, _revision(row)
 
     def export(self) -> Iterator[dict[str, object]]:
-        """Every revision as a JSON object that `corpus.extract.from_row` reads, each article's oldest first."""
-        query = _revision_rows().order_by(_revisions.c.article_id, *_IN_TIME)
+        """Every revision as a JSON object that `corpus.extract.from_row` reads, in the order in which it was stored.
+
+        An article's other addresses are rows of their own behind its first one. Storing all of them, in this order,
+        in an empty archive gives an archive with the same export.
+        """
+        query = _revision_rows().order_by(_revisions.c.id).execution_options(yield_per=200)
         with self._reading() as connection:
             aliases = _aliases(connection)
-            for row in connection.execute(query.execution_options(yield_per=200)):
-                yield as_row(_revision(row), aliases.get(row.article_id, []))
+            for row in connection.execute(query):
+                revision = _revision(row)
+                yield as_row(revision)
+                for url in aliases.pop(row.article_id, []):
+                    yield {**as_row(revision), "url": url, "same_as": revision.article.url}
 
     def articles_on(self, since: date | None, until: date | None, outlet: str = "") -> int:
         """How many current articles stand within these days and this outlet."""
@@ -283,7 +291,7 @@ class Archive:
                 sa.select(_revisions.c.outlet, number)
                 .where(current)
                 .group_by(_revisions.c.outlet)
-                .order_by(number.desc())
+                .order_by(number.desc(), _revisions.c.outlet)
             ).all()
             intake = connection.execute(sa.select(_intakes).order_by(_intakes.c.id.desc()).limit(1)).one_or_none()
         return Status(
@@ -329,31 +337,31 @@ class Archive:
             if row.revision_id in by_id
         ]
 
-    def _reading(self) -> Any:
-        return _Guarded(self._engine.connect())
+    def _reading(self) -> AbstractContextManager[sa.Connection]:
+        return _reading(self._engine)
 
-    def _transaction(self) -> Any:
-        return _Guarded(self._engine.begin())
+    def _transaction(self) -> AbstractContextManager[sa.Connection]:
+        return _transaction(self._engine)
 
 
-class _Guarded:
+@contextmanager
+def _reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     """A connection whose failures come out as ArchiveError: disk full, locked, damaged."""
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except sa.exc.DBAPIError as error:
+        raise _explained(error) from error
 
-    def __init__(self, context: Any) -> None:
-        self._context = context
 
-    def __enter__(self) -> sa.Connection:
-        connection: sa.Connection = self._context.__enter__()
-        return connection
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> bool | None:
-        try:
-            handled: bool | None = self._context.__exit__(kind, error, trace)
-        except sa.exc.SQLAlchemyError as failure:  # the commit itself
-            raise _explained(failure) from failure
-        if isinstance(error, sa.exc.DBAPIError):
-            raise _explained(error) from error
-        return handled
+@contextmanager
+def _transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """As `_reading`, committed at the end. It waits for another writer at its start, where waiting is safe."""
+    try:
+        with engine.execution_options(writes=True).begin() as connection:
+            yield connection
+    except sa.exc.DBAPIError as error:
+        raise _explained(error) from error
 
 
 def _explained(error: sa.exc.SQLAlchemyError) -> ArchiveError:
@@ -364,6 +372,8 @@ def _explained(error: sa.exc.SQLAlchemyError) -> ArchiveError:
         "malformed": "The file is damaged: put a backup in its place, or ingest an export into a new one.",
         "readonly": "It cannot be written: check the folder's permissions.",
         "not a database": "The file is something else: give PULLQUOTE_DATA another folder.",
+        "unable to open": "It cannot be opened: check that the folder exists and its permissions.",
+        "connection": "The database server cannot be reached: check its address, and that it runs.",
     }
     hint = next((text for word, text in advice.items() if word in cause), "See the message and try again.")
     return ArchiveError(f"The archive refused: {cause}. {hint}")
@@ -371,48 +381,73 @@ def _explained(error: sa.exc.SQLAlchemyError) -> ArchiveError:
 
 def open_archive(where: Path | str) -> Archive:
     """The archive in this SQLite file (made if missing) or at this database URL, its schema brought up to date."""
-    url = sa.URL.create("sqlite", database=str(where)) if isinstance(where, Path) else sa.make_url(where)
-    if isinstance(where, Path):
-        where.parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url)
-    if url.get_backend_name() == "sqlite":
-        sa.event.listen(engine, "connect", _prepare_sqlite)
-        sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    engine = engine_at(where)
     migrate(engine)
     return Archive(engine)
+
+
+def engine_at(where: Path | str) -> sa.Engine:
+    """How the archive is reached; its tables may be missing or of another version. Raises ArchiveError."""
+    try:
+        if isinstance(where, Path):
+            where.parent.mkdir(parents=True, exist_ok=True)
+        url = sa.URL.create("sqlite", database=str(where)) if isinstance(where, Path) else sa.make_url(where)
+        engine = sa.create_engine(url)
+    except OSError as error:
+        raise ArchiveError(
+            f"The folder {str(error.filename)!r} cannot be made: {error.strerror}. Give PULLQUOTE_DATA another one."
+        ) from error
+    except (sa.exc.ArgumentError, ImportError) as error:  # no URL, no such database, or its driver is not installed
+        raise ArchiveError(
+            f"The database address cannot be used: {type(error).__name__}. Write it like "
+            "postgresql+psycopg://user:password@host/name, and install its driver."
+        ) from error
+    if url.get_backend_name() == "sqlite":
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+        sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     """WAL: readers go on while an intake writes. FULL: a commit that was reported survives a power cut too."""
     connection.isolation_level = None  # SQLAlchemy says BEGIN itself, so that DDL is in the transaction too
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+    for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+    connection.create_function("lower", 1, str.lower, deterministic=True)  # SQLite's own knows only ASCII
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    """A writer takes the lock when it begins; one that read before would be refused instead of made to wait."""
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def migrate(engine: sa.Engine, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
     """Makes the tables, or takes them from their version to this program's, in one transaction."""
     newest = 1 + len(migrations)
-    with _Guarded(engine.connect()) as connection:
-        if sa.inspect(connection).has_table("schema"):
-            version = connection.scalar(sa.select(_schema.c.version)) or 0
-            if version == newest:
-                return
-        else:
-            version = 0
-    with _Guarded(engine.begin()) as connection:
+    with _reading(engine) as connection:
+        if _version(connection) == newest:
+            return
+    with _transaction(engine) as connection:
+        version = _version(connection)  # again: another program may have been quicker
         if version > newest:
             raise ArchiveError(
                 f"The archive has schema version {version}; this program knows {newest}. Install a newer pullquote."
             )
         if version == 0:
             _tables.create_all(connection)
-            if connection.scalar(sa.select(sa.func.count()).select_from(_schema)) == 0:
-                connection.execute(sa.insert(_schema), {"version": newest})
+            connection.execute(sa.insert(_schema), {"version": newest})
             return
-        for statements in migrations[version - 1 :]:
-            for statement in statements:
-                connection.exec_driver_sql(statement)
+        for statement in chain.from_iterable(migrations[version - 1 :]):
+            connection.exec_driver_sql(statement)
         connection.execute(sa.update(_schema), {"version": newest})
+
+
+def _version(connection: sa.Connection) -> int:
+    """Of the schema; 0 where there is none yet."""
+    if not sa.inspect(connection).has_table("schema"):
+        return 0
+    return connection.scalar(sa.select(_schema.c.version)) or 0
 
 
 # Storing one article
@@ -437,7 +472,7 @@ def _store(connection: sa.Connection, article: Article, passages: Sequence[Passa
 def _revise(connection: sa.Connection, article_id: int, article: Article, passages: Sequence[Passage]) -> Stored:
     query = _revision_rows().where(_revisions.c.article_id == article_id).order_by(*_IN_TIME)
     known = connection.execute(query).all()
-    retrieved = _iso(article.retrieved)
+    retrieved = _sortable(article.retrieved)
     current = known[-1]
     # An export that is taken back in brings old revisions again: they are history, not news.
     history = any(row.digest == digest(article) and retrieved <= row.retrieved for row in known)
@@ -539,6 +574,11 @@ def _iso(when: datetime | None) -> str | None:
     return when.isoformat() if when else None
 
 
+def _sortable(when: datetime) -> str:
+    """In UTC and of one width: text in this form sorts by time, in every collation."""
+    return when.astimezone(UTC).isoformat(timespec="microseconds")
+
+
 def _revision_values(article_id: int, number: int, article: Article) -> dict[str, object]:
     return {
         "article_id": article_id,
@@ -549,7 +589,7 @@ def _revision_values(article_id: int, number: int, article: Article) -> dict[str
         "authors": json.dumps(article.authors),
         "published": _iso(article.published),
         "published_day": published_day(article),
-        "retrieved": _iso(article.retrieved.astimezone(UTC)),  # in UTC, so that it sorts as text
+        "retrieved": _sortable(article.retrieved),
         "since": NEVER_DATED,
         "until": NEVER_DATED,
         "digest": digest(article),
@@ -590,10 +630,10 @@ def _aliases(connection: sa.Connection) -> dict[int, list[str]]:
     return found
 
 
-def as_row(revision: Revision, also: Sequence[str] = ()) -> dict[str, object]:
-    """A revision as the JSON object that articles come in and go out as; `also` are its other addresses."""
+def as_row(revision: Revision) -> dict[str, object]:
+    """A revision as the JSON object that articles come in and go out as."""
     article = revision.article
-    row: dict[str, object] = {
+    return {
         "url": article.url,
         "title": article.title,
         "text": article.text,
@@ -603,4 +643,3 @@ def as_row(revision: Revision, also: Sequence[str] = ()) -> dict[str, object]:
         "retrieved": _iso(article.retrieved),
         "revision": revision.number,
     }
-    return {**row, "also_at": list(also)} if also else row

@@ -104,8 +104,8 @@ def only_one(folder: Path, *, wait: float = 0.0) -> Iterator[None]:
     try:
         holder.write_text(f"process {os.getpid()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC", "utf-8")
         yield
-        holder.unlink(missing_ok=True)
     finally:
+        holder.unlink(missing_ok=True)
         lock.release()
 
 

@@ -14,7 +14,7 @@ LIMIT = 1_000  # characters of a passage of several sentences
 TAIL = 250  # a last passage shorter than this joins the one before it ...
 TAIL_LIMIT = 1_200  # ... unless the two together are longer than this
 LONGEST = 2_000  # characters of any passage: a longer sentence is cut, and its pieces count as sentences
-_ENOUGH = 0.7  # of TARGET: from here on the end of a paragraph ends the passage
+_ENOUGH = 0.9  # of TARGET: from here on the end of a paragraph ends the passage
 _OVERLAP = 0  # sentences that a passage repeats from the one before
 
 _PIECE = re.compile(rf"\S(?:[^\n]{{0,{LONGEST - 2}}}\S)?(?!\S)|\S{{1,{LONGEST}}}")

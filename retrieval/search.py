@@ -48,6 +48,10 @@ class Search:
             ]
         )[:width]
 
+    def state(self) -> object:
+        """Changes whenever the index does."""
+        return self._vectors.stamp(), self._keywords.stamp()
+
     def weights(self, words: Iterable[str]) -> dict[str, float]:
         """How telling each stem is: its inverse document frequency."""
         return self._keywords.weights(words)

@@ -56,14 +56,14 @@ def test_a_short_article_is_one_passage() -> None:
 
 
 def test_a_passage_ends_with_its_paragraph_once_it_is_long_enough() -> None:
-    paragraph = " ".join([FILLER] * 11)  # 703 characters: above 70 % of the target
+    paragraph = " ".join([FILLER] * 13)  # 831 characters: above 90 % of the target
     assert texts_of("\n\n".join([paragraph] * 3)) == [paragraph] * 3
 
 
 def test_short_paragraphs_share_a_passage() -> None:
     paragraphs = [" ".join([FILLER] * 5)] * 6  # 319 characters each
-    pair = "\n\n".join(paragraphs[:2])
-    assert texts_of("\n\n".join(paragraphs)) == [pair] * 3
+    three = "\n\n".join(paragraphs[:3])
+    assert texts_of("\n\n".join(paragraphs)) == [three] * 2
 
 
 def test_a_long_paragraph_is_cut_between_sentences_near_the_target() -> None:

@@ -1,0 +1,130 @@
+"""One archive and all that answers from it, built from the settings: the parts that `cli.py` composes."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot.settings import Settings
+from corpus.archive import Archive, open_archive
+from retrieval.encoder import Encoder, export_folder, load_encoder
+from retrieval.index import Index, Model
+from retrieval.keywords import Keywords
+from retrieval.vectors import Vectors, read_json
+
+if TYPE_CHECKING:
+    from retrieval.desk import Desk
+
+BULK = 300  # passages from which it pays to start a quicker engine than the one for questions
+
+
+class House:
+    """The parts of one archive; each is made when it is first asked for."""
+
+    def __init__(self, settings: Settings, *, sample: bool = False) -> None:
+        self.settings = settings
+        self.sample = sample
+        self.folder = settings.data / "sample" if sample else settings.data
+        self._warming: Future[Encoder] | None = None
+
+    @cached_property
+    def archive(self) -> Archive:
+        url = None if self.sample else self.settings.archive
+        return open_archive(url.get_secret_value() if url else self.folder / "archive.sqlite")
+
+    @cached_property
+    def vectors(self) -> Vectors:
+        """The sample's vectors are never on the Chroma server, where they would mix with the user's."""
+        url = None if self.sample else self.settings.chroma
+        return Vectors(self.folder / "vectors", url=url.get_secret_value() if url else "")
+
+    @cached_property
+    def keywords(self) -> Keywords:
+        return Keywords(self.folder / "keywords")
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The one for questions."""
+        return self._warming.result() if self._warming else self._load_encoder()
+
+    def warm_up(self) -> None:
+        """Loads the encoder beside what comes next: it is most of the time that a cold question takes."""
+        if self.prepared and "encoder" not in self.__dict__:
+            pool = ThreadPoolExecutor(1)
+            self._warming = pool.submit(self._load_encoder)
+            pool.shutdown(wait=False)
+
+    def _load_encoder(self) -> Encoder:
+        return load_encoder(self.settings.model, self.models, engine=self.settings.engine)
+
+    @property
+    def models(self) -> Path:
+        return self.settings.models or self.settings.data / "models"
+
+    @property
+    def prepared(self) -> bool:
+        """Whether the model needs no export, which takes seconds."""
+        return self.settings.engine == "torch" or (self._export / "encoder.json").exists()
+
+    @property
+    def _export(self) -> Path:
+        return export_folder(self.settings.model, self.models)
+
+    @cached_property
+    def _model(self) -> Model:
+        known = None if self.settings.engine == "torch" else read_json(self._export / "encoder.json")
+        if known:
+            return Model(known["name"], known["dimension"])
+        return Model(self.encoder.name, self.encoder.dimension)
+
+    def index(self, told: Callable[[Encoder], Encoder] = lambda encoder: encoder) -> Index:
+        """The indexes; `told` may wrap the encoder that fills them, to hear of its progress."""
+        encoders: list[Encoder] = []
+
+        def encoder() -> Encoder:
+            if not encoders:
+                encoders.append(told(self._bulk_encoder() if index.waiting() > BULK else self.encoder))
+            return encoders[0]
+
+        index = Index(self.archive, self.vectors, self.keywords, self._model, encoder)
+        return index
+
+    def behind(self) -> int:
+        """Changes that the indexes have yet to follow. Reads two small files; no model, no Chroma."""
+        stamps = (self.vectors.stamp(), self.keywords.stamp())
+        return self.archive.position() - min((stamp.position if stamp else 0) for stamp in stamps)
+
+    @property
+    def indexed(self) -> bool:
+        """Whether there is an index to answer from, in step or not."""
+        return self.vectors.stamp() is not None and self.keywords.stamp() is not None
+
+    @cached_property
+    def desk(self) -> "Desk":
+        from retrieval.reader import load_reader
+
+        from retrieval.desk import Desk  # here: an intake asks nothing
+        from retrieval.search import Search
+
+        self.index().check()
+        search = Search(self.archive, self.vectors, self.keywords, lambda: self.encoder)
+        reader = load_reader(search, lambda: self.encoder, self.settings.threshold)
+        return Desk(search, reader, self.archive)
+
+    def _bulk_encoder(self) -> Encoder:
+        return load_encoder(self.settings.model, self.models, engine=self.settings.engine, bulk=True)
+
+    def close(self) -> None:
+        if "archive" in self.__dict__:
+            self.archive.close()
+
+
+@contextmanager
+def opened(settings: Settings, *, sample: bool = False) -> Iterator[House]:
+    house = House(settings, sample=sample)
+    try:
+        yield house
+    finally:
+        house.close()

@@ -1,0 +1,555 @@
+"""The command `pullquote`: reads the settings, builds the parts, one verb per job.
+
+What a verb needs is imported by that verb, so that a question does not wait for what only an intake uses.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from bot import messages
+
+if TYPE_CHECKING:
+    from bot.build import House
+    from bot.settings import Settings
+    from corpus.archive import Revision
+    from corpus.intake import Report
+    from retrieval.answer import Answer
+    from retrieval.scope import Scope
+
+SAMPLE_WAIT = 60.0  # seconds that a question waits for another process to take the sample in
+
+
+class Refused(click.ClickException):
+    """An error as a reply: one sentence on standard error, exit code 1."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(messages.printable(self.message), file=file or sys.stderr)
+
+
+class Verbs(click.Group):
+    """The one place where errors become sentences."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()  # so that a reader that is gone is noticed here, quietly
+            return result
+        except KeyboardInterrupt:
+            click.echo(messages.STOPPED, err=True)
+            ctx.exit(130)
+        except Exception as error:
+            if isinstance(error, _foreseen()):
+                raise Refused(str(error)) from error
+            raise
+
+
+def _foreseen() -> tuple[type[Exception], ...]:
+    """The errors whose message is written for a person."""
+    from bot.settings import BadSettings
+    from corpus.archive import ArchiveError, NoSuchArticle
+    from corpus.article import BadArticle
+    from corpus.intake import Busy
+    from retrieval.encoder import BadModel
+    from retrieval.question import BadQuestion
+    from retrieval.vectors import WrongIndex
+
+    return BadSettings, ArchiveError, NoSuchArticle, BadArticle, Busy, BadModel, BadQuestion, WrongIndex
+
+
+class Day(click.ParamType[date]):
+    """A date in any usual spelling."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        from bot.conversation import read_day
+        from corpus.article import BadArticle
+
+        try:
+            return value if isinstance(value, date) else read_day(value)
+        except BadArticle as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="pullquote", prog_name="pullquote", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Answers questions from a news archive in the articles' own words, with proven citations.
+
+    Settings: see `pullquote settings`. Exit codes: 0 done (a refusal to answer is an answer), 1 something failed and
+    is named on standard error, 2 the command was not understood, 130 stopped by Ctrl-C.
+    """
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+main = cli
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+sample_option = click.option("--sample", is_flag=True, help="Use the sample articles that come with pullquote.")
+wait_option = click.option(
+    "--wait", type=click.FloatRange(min=0), default=0.0, metavar="SECONDS", help="Wait so long for another intake."
+)
+
+
+def _filters(verb: Callable[..., None]) -> Callable[..., None]:
+    """The options that narrow a question."""
+    for option in (
+        click.option("--as-of", type=Day(), help="Answer from the archive as it stood at the end of this day."),
+        click.option("--outlet", "outlets", multiple=True, help="Only this outlet; may be given several times."),
+        click.option("--until", type=Day(), help="Only articles published until then."),
+        click.option("--since", type=Day(), help="Only articles published since then."),
+    ):
+        verb = option(verb)
+    return verb
+
+
+# Articles in
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--dry-run", is_flag=True, help="Only say what would happen.")
+@wait_option
+@as_json
+def ingest(paths: tuple[str, ...], dry_run: bool, wait: float, as_json: bool) -> None:
+    """Take in articles: files, folders, JSON lines (.jsonl, .jsonl.gz), or - for JSON lines on standard input."""
+    from corpus.intake import Report, only_one, take_in
+    from corpus.sources.files import read
+
+    report = Report()
+    with _house() as house, only_one(house.folder, wait=wait):
+        from bot.progress import shown
+
+        try:
+            with shown() as progress:
+                items = read(paths, sys.stdin.buffer)
+                take_in(items, house.archive, dry=dry_run, progress=lambda _: progress.read(), report=report)
+                if not dry_run:
+                    _catch_up(house, progress)
+        except KeyboardInterrupt:
+            click.echo(messages.interrupted(report.counts), err=True)
+            raise click.exceptions.Exit(130) from None
+    _tell(report, dry_run, as_json)
+
+
+def _catch_up(house: "House", progress: Any) -> None:
+    from bot.progress import Counted
+
+    _prepare_model(house)
+    index = house.index(lambda encoder: Counted(encoder, progress.indexed))
+    progress.expect(index.waiting())
+    index.catch_up()
+
+
+def _prepare_model(house: "House") -> None:
+    if not house.prepared:
+        click.echo(messages.PREPARING_MODEL.format(model=house.settings.model), err=True)
+        _ = house.encoder
+
+
+def _tell(report: "Report", dry: bool, as_json: bool) -> None:
+    """What an intake did; exit code 1 where something was not taken in."""
+    if as_json:
+        _print_json(
+            {
+                "counts": dict(report.counts),
+                "notes": [asdict(note) for note in report.notes],
+                "problems": [asdict(problem) for problem in report.problems],
+            }
+        )
+    else:
+        _tell_lines(report, dry)
+    if report.problems:
+        raise click.exceptions.Exit(1)
+
+
+def _tell_lines(report: "Report", dry: bool) -> None:
+    if report.counts:
+        click.echo(messages.taken_in(report.counts, dry))
+    elif not report.problems:
+        click.echo(messages.NOTHING_READ)
+    for note in report.notes:
+        click.echo(messages.printable(f"  {note.where}: {note.reason}."))
+    if report.problems:
+        click.echo(messages.not_taken_in(len(report.problems)), err=True)
+    for problem in report.problems:
+        click.echo(messages.printable(f"  {problem.where}: {problem.reason}"), err=True)
+
+
+@cli.command()
+@click.argument("article")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json
+def forget(article: str, yes: bool, as_json: bool) -> None:
+    """Delete an article, its revisions and its passages for good. ARTICLE: number, address, or part of a headline."""
+    from corpus.intake import only_one
+
+    with _house() as house, only_one(house.folder):
+        revisions = house.archive.revisions(article)
+        known = revisions[-1].article
+        if not yes and not _confirmed(known.title, known.url, len(revisions)):
+            click.echo(messages.KEPT)
+            return
+        house.archive.forget(known.url)
+        _prepare_model(house)
+        house.index().catch_up()
+    if as_json:
+        _print_json({"forgotten": known.url, "title": known.title, "revisions": len(revisions)})
+    else:
+        click.echo(messages.FORGOTTEN.format(title=known.title, url=known.url))
+
+
+def _confirmed(title: str, url: str, revisions: int) -> bool:
+    if not sys.stdin.isatty():
+        raise Refused(messages.CONFIRM)
+    return click.confirm(messages.FORGET.format(title=title, url=url, revisions=messages.plural(revisions, "revision")))
+
+
+@cli.command()
+@wait_option
+@as_json
+def reindex(wait: float, as_json: bool) -> None:
+    """Make every index anew from the archive."""
+    from bot.progress import Counted, shown
+    from corpus.intake import only_one
+
+    with _house() as house, only_one(house.folder, wait=wait), shown() as progress:
+        _prepare_model(house)
+        passages = house.archive.status().passages
+        progress.expect(passages)
+        house.index(lambda encoder: Counted(encoder, progress.indexed)).rebuild()
+    if as_json:
+        _print_json({"passages": passages})
+    else:
+        click.echo(messages.REINDEXED.format(passages=messages.plural(passages, "passage")))
+
+
+# Questions
+
+
+@cli.command()
+@click.argument("question", nargs=-1)
+@_filters
+@click.option("-k", "citations", type=click.IntRange(1, 3), help="Citations at most.")
+@click.option(
+    "--batch", type=click.File("rb"), metavar="FILE", help="Answer the questions of a file of JSON lines, or of -."
+)
+@click.option("--explain", is_flag=True, help="Show what each stage found and how it was scored.")
+@sample_option
+@as_json
+def ask(
+    question: tuple[str, ...],
+    since: date | None,
+    until: date | None,
+    outlets: tuple[str, ...],
+    as_of: date | None,
+    citations: int | None,
+    batch: IO[bytes] | None,
+    explain: bool,
+    sample: bool,
+    as_json: bool,
+) -> None:
+    """Answer QUESTION from the archive. A refusal to answer has exit code 0 too: it is an answer.
+
+    Lines of --batch: {"id": 1, "question": "...", "since": ..., "until": ..., "outlet": ..., "as_of": ...,
+    "date": ...}; all but the question may be left out; `date` is the day from which "last week" is counted.
+    """
+    if bool(question) == bool(batch):
+        raise click.UsageError("Give either a question or --batch FILE.")
+    with _house(sample) as house:
+        scope = _scope(since, until, outlets, as_of)
+        limit = citations or house.settings.citations
+        answer = _answering(house)
+        if batch:
+            _ask_all(answer, _lines(batch), scope, limit, explain, as_json)
+        else:
+            _ask_one(answer, " ".join(question), scope, limit, explain, as_json)
+
+
+def _ask_one(answer: Callable[..., "Answer"], text: str, scope: "Scope", limit: int, explain: bool, js: bool) -> None:
+    from corpus.article import line
+    from retrieval.question import read_question
+
+    today = scope.as_of or date.today()
+    _show(answer(read_question(line(text), today=today, scope=scope, citations=limit)), explain, js)
+
+
+def _ask_all(
+    answer: Callable[..., "Answer"], lines: Iterable[str], scope: "Scope", limit: int, explain: bool, js: bool
+) -> None:
+    from bot.batch import questions, unanswered
+
+    failed = False
+    for asked in questions(lines, scope, limit, date.today):
+        if asked.question is None:
+            failed = True
+            _print_json(unanswered(asked)) if js else click.echo(messages.printable(f"{asked.id}: {asked.problem}\n"))
+        else:
+            if not js:
+                click.secho(messages.printable(f"{asked.said}"), underline=True)
+            _show(answer(asked.question), explain, js, asked.id)
+            if not js:
+                click.echo()
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+def _lines(stream: IO[bytes]) -> Iterator[str]:
+    return (raw.decode("utf-8-sig", "replace") for raw in stream)
+
+
+def _show(answer: "Answer", explain: bool, js: bool, name: object = None) -> None:
+    if js:
+        from retrieval.answer import to_json
+
+        _print_json({**to_json(answer, name), **({"explained": dict(answer.explained)} if explain else {})})
+        return
+    from bot.channels import terminal
+
+    console, limits = terminal.screen()
+    terminal.write(terminal.render(answer, limits), console, limits)
+    if explain:
+        terminal.explain(answer)
+
+
+def _scope(since: date | None, until: date | None, outlets: Sequence[str], as_of: date | None) -> "Scope":
+    from corpus.article import line
+    from retrieval.scope import Scope
+
+    return Scope(since, until, tuple(filter(None, map(line, outlets))), as_of)
+
+
+def _answering(house: "House") -> Callable[..., "Answer"]:
+    """The desk's `ask`, its index in step; or, for an empty archive, the refusal that says what to do."""
+    house.warm_up()
+    if house.sample:
+        _take_in_sample(house)
+    if house.archive.position() == 0:
+        return _empty
+    if house.behind():
+        _bring_up(house)
+    return house.desk.ask
+
+
+def _empty(question: Any) -> "Answer":
+    from retrieval.answer import Answer, Reason
+
+    return Answer(question, False, 0.0, "", (), (), 0.0, reason=Reason.EMPTY.value)
+
+
+def _bring_up(house: "House") -> None:
+    from bot.progress import shown
+    from corpus.intake import Busy, only_one
+
+    try:
+        with only_one(house.folder, wait=0.0 if house.indexed else SAMPLE_WAIT):
+            click.echo(messages.CATCHING_UP, err=True)
+            with shown() as progress:
+                _catch_up(house, progress)
+    except Busy:
+        if not house.indexed:
+            raise
+        click.echo(messages.BEHIND, err=True)
+
+
+def _take_in_sample(house: "House") -> None:
+    """The articles of corpus/sample, when they are missing or have changed since."""
+    from bot.sample import take_in_sample
+
+    take_in_sample(house, SAMPLE_WAIT, lambda: click.echo(messages.PREPARING_SAMPLE, err=True))
+
+
+@cli.command()
+@_filters
+@sample_option
+def chat(since: date | None, until: date | None, outlets: tuple[str, ...], as_of: date | None, sample: bool) -> None:
+    """Ask in a conversation, where a question may lean on the one before."""
+    from bot.channels import terminal
+    from bot.conversation import Conversation
+
+    with _house(sample) as house:
+        answer = _answering(house)
+        conversation = Conversation(
+            _Desk(answer), scope=_scope(since, until, outlets, as_of), citations=house.settings.citations
+        )
+        articles = messages.plural(house.archive.articles_on(None, None), "article")
+        terminal.run(conversation, messages.WELCOME.format(articles=articles))
+
+
+class _Desk:
+    def __init__(self, ask: Callable[..., "Answer"]) -> None:
+        self.ask = ask
+
+
+# What is there
+
+
+@cli.command()
+@click.argument("article")
+@click.option("--revision", type=click.IntRange(min=1), help="An earlier revision, by its number.")
+@as_json
+def show(article: str, revision: int | None, as_json: bool) -> None:
+    """Print an article. ARTICLE: its number (see `list`), its address, or part of its headline."""
+    with _house() as house:
+        revisions = house.archive.revisions(article)
+        shown = _chosen(revisions, revision)
+        also = house.archive.addresses(shown.article.url)
+    if as_json:
+        from corpus.archive import as_row
+
+        _print_json({**as_row(shown), "also_at": also, "revisions": len(revisions)})
+        return
+    from bot.channels import terminal
+
+    console, limits = terminal.screen()
+    terminal.write(terminal.article(shown, revisions, also, limits), console, limits)
+
+
+def _chosen(revisions: Sequence["Revision"], number: int | None) -> "Revision":
+    if number is None:
+        return revisions[-1]
+    chosen = next((one for one in revisions if one.number == number), None)
+    if chosen is None:
+        raise Refused(messages.no_revision(number, len(revisions)))
+    return chosen
+
+
+@cli.command("list")
+@click.option("--outlet", default="", help="Only this outlet.")
+@click.option("-n", "limit", type=click.IntRange(min=1), help="So many at most; default 20, or all with --json.")
+@as_json
+def list_(outlet: str, limit: int | None, as_json: bool) -> None:
+    """List the articles, newest publication first, with the numbers by which other commands know them."""
+    with _house() as house:
+        articles = house.archive.current(outlet=outlet, limit=limit or (None if as_json else 20))
+        if as_json:
+            for number, one in articles:
+                _print_json(_listed(number, one))
+            return
+        rows = [
+            (str(number), messages.short_day(one.article.published), one.article.outlet, one.article.title)
+            for number, one in articles
+        ]
+        total = house.archive.articles_on(None, None, outlet)
+    from bot.channels import terminal
+
+    if not rows:
+        click.echo(messages.printable(messages.no_articles(outlet)))
+        return
+    terminal.table(rows, messages.LIST_HEAD, wraps=3)
+    if total > len(rows):
+        click.echo(messages.more_listed(len(rows), total), err=True)
+
+
+def _listed(number: int, revision: "Revision") -> dict[str, object]:
+    article = revision.article
+    return {
+        "id": number,
+        "url": article.url,
+        "title": article.title,
+        "outlet": article.outlet,
+        "published": article.published.isoformat() if article.published else None,
+        "authors": list(article.authors),
+        "revision": revision.number,
+    }
+
+
+@cli.command()
+@as_json
+def status(as_json: bool) -> None:
+    """What the archive holds, how large it is, and whether the indexes agree with it."""
+    from bot.status import as_object, as_rows, state
+
+    with _house() as house:
+        found = state(house)
+    if as_json:
+        _print_json(as_object(found))
+        return
+    from bot.channels import terminal
+
+    terminal.table(as_rows(found), wraps=1)
+
+
+@cli.command()
+@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+def export(file: Path | None) -> None:
+    """Print every article with its revisions as JSON lines; `ingest` takes them back. FILE may end in .gz."""
+    with _house() as house:
+        if file is None:
+            for row in house.archive.export():
+                _print_json(row)
+            return
+        rows = _write_rows(file, house.archive.export())
+    click.echo(messages.EXPORTED.format(rows=messages.plural(rows, "line"), file=messages.printable(str(file))))
+
+
+def _write_rows(file: Path, rows: Iterable[dict[str, object]]) -> int:
+    """Whole or not at all: a part of an export must not pass for one."""
+    import gzip
+
+    part, count = file.with_name(file.name + ".part"), 0
+    try:
+        with gzip.open(part, "wb") if file.suffix == ".gz" else part.open("wb") as stream:
+            for row in rows:
+                count += 1
+                stream.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+        part.replace(file)
+    except OSError as error:
+        raise Refused(messages.unwritable(str(file), error.strerror or "")) from error
+    finally:
+        part.unlink(missing_ok=True)
+    return count
+
+
+@cli.command()
+@as_json
+def settings(as_json: bool) -> None:
+    """Print the settings in force and where each comes from."""
+    from bot.settings import in_force
+
+    found = in_force(_settings())
+    if as_json:
+        _print_json([asdict(one) for one in found])
+        return
+    from bot.channels import terminal
+
+    rows = [(one.name, one.variable, one.value, one.origin, one.meaning) for one in found]
+    terminal.table(rows, messages.SETTINGS_HEAD, wraps=2)
+
+
+# What verbs share
+
+
+def _settings() -> "Settings":
+    from bot.settings import load_settings, unknown_variables
+
+    for warning in unknown_variables():
+        click.echo(warning, err=True)
+    return load_settings()
+
+
+@contextmanager
+def _house(sample: bool = False) -> Iterator["House"]:
+    from bot.build import opened
+
+    with opened(_settings(), sample=sample) as house:
+        yield house
+
+
+def _print_json(value: object) -> None:
+    """One line, at once: whoever reads may be waiting for it."""
+    plain = "utf" not in (sys.stdout.encoding or "").lower()
+    print(json.dumps(value, ensure_ascii=plain), flush=True)  # noqa: T201 - the output
+
+
+if __name__ == "__main__":
+    main(prog_name="pullquote")

@@ -1,0 +1,251 @@
+"""Every sentence that a person can see, apart from the errors of the layers below, which are sentences themselves."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+
+# Settings
+
+SETTING_DATA = "folder of the archive, its indexes and the models"
+SETTING_ARCHIVE = "database of the articles"
+SETTING_CHROMA = "address of a Chroma server; empty: Chroma runs inside"
+SETTING_MODEL = "name or folder of the model that turns text into vectors"
+SETTING_MODELS = "folder of the models as exported"
+SETTING_ENGINE = "what runs the model: auto, onnxruntime, openvino or torch"
+SETTING_THRESHOLD = "confidence below which a question is refused; empty: the fitted one"
+SETTING_CITATIONS = "citations of an answer at most, 1 to 3"
+
+SETTING_NEEDS = {
+    "data": "Give it a folder",
+    "archive": "Give it a database URL such as postgresql+psycopg://user:password@host/pullquote",
+    "chroma": "Give it the address of a Chroma server such as http://localhost:8000",
+    "model": "Give it a model name or a folder",
+    "models": "Give it a folder",
+    "engine": "Give it auto, onnxruntime, openvino or torch",
+    "threshold": "Give it a number from 0 to 1",
+    "citations": "Give it 1, 2 or 3",
+}
+UNREADABLE_ENV = "The file .env cannot be read. Save it as UTF-8 text that this user may read."
+
+
+def bad_setting(variable: str, value: str, need: str) -> str:
+    return f"{variable} cannot be {printable(value[:100])!r}. {need}." if value else f"{variable} is wrong. {need}."
+
+
+def unknown_variable(variable: str, close: Sequence[str]) -> str:
+    hint = f"Did you mean {close[0]}?" if close else "See what there is with: pullquote settings"
+    return f"{printable(variable)} is not a setting and changes nothing. {hint}"
+
+
+# Taking articles in
+
+READ = "{count:,} articles read"
+INDEXED = "{done:,} of {total:,} passages indexed, {rate:.0f} a second, {left} left"
+INDEXING = "indexing passages"
+READING = "reading articles"
+CATCHING_UP = "The index is behind the archive: catching up first."
+BEHIND = "Another pullquote is changing the archive; this answer comes from what is indexed so far."
+PREPARING_MODEL = "Preparing the model {model}; this happens once."
+PREPARING_SAMPLE = "Taking in the sample articles; this happens once."
+NOTHING_READ = "There was no article to read."
+REINDEXED = "The indexes were made anew: {passages}."
+
+
+def taken_in(counts: Mapping[str, int], dry: bool = False) -> str:
+    """One line: how many articles became what."""
+    known, changed = counts.get("unchanged", 0), counts.get("added", 0) + counts.get("revised", 0)
+    same = counts.get("same as", 0)
+    if not changed and not same:
+        stands = "article is" if known == 1 else "articles are"
+        return f"Nothing new: {known:,} {stands} already stored as {'it is' if known == 1 else 'they are'}."
+    parts = [f"{counts.get('added', 0):,} added", f"{counts.get('revised', 0):,} revised", f"{known:,} unchanged"]
+    if same:
+        parts.append(f"{same:,} known under another address")
+    return f"{'Would be' if dry else 'Articles'}: {', '.join(parts)}."
+
+
+def not_taken_in(number: int) -> str:
+    return f"Not taken in: {plural(number, 'item')}."
+
+
+def interrupted(counts: Mapping[str, int]) -> str:
+    return f"Stopped. {taken_in(counts)} What is stored is safe; run the same command again to go on."
+
+
+STOPPED = "Stopped."
+
+# Answers
+
+HOW_TO_FILL = (
+    "Take articles in with: pullquote ingest PATH\n"
+    'Or try the sample articles: pullquote ask --sample "what did Russia demand?"'
+)
+EMPTY_ARCHIVE = f"The archive is empty. {HOW_TO_FILL}"
+NO_ANSWER = "Not in the archive: {reason}."
+NEAREST = "The nearest headlines:"
+UNDATED = "undated"
+UNDERSTOOD = "Understood as: {question}"
+SURE, FAIRLY_SURE, UNSURE = "sure", "fairly sure", "not very sure"
+COPIES = "also carried by {outlets}"
+
+
+def looked(filtered: str) -> str:
+    return f"Looked at articles {filtered}."
+
+
+def confidence(value: float, *, number: bool = False) -> str:
+    word = SURE if value >= 0.8 else FAIRLY_SURE if value >= 0.5 else UNSURE
+    return f"{word} ({value:.2f})" if number else word
+
+
+def filters(since: date | None, until: date | None, outlets: Sequence[str], as_of: date | None, words: str) -> str:
+    """ "published 1-31 May 2025, from “in May 2025”"; "" where nothing was filtered."""
+    parts = [f"published {days(since, until)}"] if since or until else []
+    parts += [f"by {' or '.join(outlets)}"] if outlets else []
+    parts += [f"as of {day(as_of)}"] if as_of else []
+    return ", ".join(parts) + (f", from “{words}”" if words and parts else "")
+
+
+def days(since: date | None, until: date | None) -> str:
+    if since is None or until is None:
+        return f"since {day(since)}" if since else f"until {day(until)}" if until else ""
+    if since == until:
+        return f"on {day(since)}"
+    if (since.year, since.month) == (until.year, until.month):
+        return f"{since.day}–{day(until)}"
+    return f"{since.day} {since:%B} – {day(until)}" if since.year == until.year else f"{day(since)} – {day(until)}"
+
+
+def day(when: date | None) -> str:
+    return f"{when.day} {when:%B} {when.year}" if when else UNDATED
+
+
+# One bad line of a batch
+
+NOT_JSON = 'The line is not a JSON object. Put one question on each line, such as {"id": 1, "question": "..."}.'
+NO_QUESTION = 'The line has no question. Give it a "question" in quotes.'
+
+
+def bad_field(field: str, need: str) -> str:
+    return f"The {field} is not readable. {need}."
+
+
+NO_DATE = "The date is empty. Write it like 2025-05-16."
+A_DATE = "Write it like 2025-05-16"
+AN_OUTLET = "Give the name of an outlet or a list of names"
+
+# Articles
+
+FORGET = "Forget “{title}” ({url}) and its {revisions} for good?"
+FORGOTTEN = "Forgotten: “{title}” ({url})."
+KEPT = "Nothing was changed."
+CONFIRM = "This deletes an article for good. Say so with --yes."
+LIST_HEAD = ("number", "published", "outlet", "headline")
+SETTINGS_HEAD = ("name", "variable", "value", "from", "meaning")
+EXPORTED = "{rows} written to {file}."
+IN_STEP = "in step with the archive"
+
+
+def no_articles(outlet: str) -> str:
+    return f"No article of {outlet} is in the archive." if outlet else EMPTY_ARCHIVE
+
+
+def more_listed(shown: int, total: int) -> str:
+    return f"{shown:,} of {total:,} articles. See more with: pullquote list -n {total}"
+
+
+def no_revision(number: int, revisions: int) -> str:
+    return f"The article has {plural(revisions, 'revision')}, none with the number {number}."
+
+
+def unwritable(file: str, why: str) -> str:
+    return f"{printable(file)} cannot be written: {why}. Choose another file."
+
+
+def short_day(when: date | None) -> str:
+    return when.isoformat()[:10] if when else UNDATED
+
+
+def outlets(counts: Sequence[tuple[str, int]], more: int) -> str:
+    named = [f"{name or 'not named'} ({count:,})" for name, count in counts]
+    return ", ".join([*named, f"{more:,} more"] if more else named)
+
+
+def last_intake(when: datetime | None, counts: Mapping[str, int]) -> str:
+    if when is None:
+        return "never"
+    counted = ", ".join(f"{count:,} {outcome}" for outcome, count in counts.items() if count)
+    return f"{when.astimezone():%Y-%m-%d %H:%M}" + (f": {counted}" if counted else "")
+
+
+def sizes(archive: int, indexes: int) -> str:
+    return f"{size(archive)} archive, {size(indexes)} indexes" if archive else f"{size(indexes)} indexes"
+
+
+# An article as `show` prints it
+
+
+def revision(number: int, of: int, since: date, until: date | None) -> str:
+    stood = f"from {day(since)} to {day(until)}" if until else f"since {day(since)}"
+    return f"revision {number} of {of}, {stood}"
+
+
+def behind(changes: int) -> str:
+    return f"{plural(changes, 'change')} behind; the next question or intake catches up"
+
+
+def plural(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def size(number: int) -> str:
+    amount, unit = float(number), "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if amount < 1_000:
+            break
+        amount, unit = amount / 1_000, larger
+    return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
+
+
+def time_left(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"
+
+
+# Chat
+
+WELCOME = "Ask about {articles}. /help lists what else you can do; /quit ends."
+PROMPT = "? "
+HELP = """\
+Ask a question. The next one may lean on it: "and what did Ukraine say?"
+/more           more of the article around the quote
+/next           the next citation
+/sources        every article that the last answer cites or was chosen from
+/since DATE     only articles published since then; /since alone lifts it
+/until DATE     only articles published until then; /until alone lifts it
+/outlet NAME    only articles of this outlet; /outlet alone lifts it
+/new            forget the conversation so far
+/quit           end"""
+NEW = "A new conversation."
+NOTHING_ASKED = "Ask something first."
+NOTHING_CITED = "The last answer cites nothing."
+LAST_CITATION = "That was the last one of {count}."
+WHOLE_ARTICLE = "That is the whole article."
+EVERYTHING = "Answers come from the whole archive."
+
+
+def turned_round(since: date, until: date) -> str:
+    return f"The first day, {day(since)}, is after the last, {day(until)}. Change one of them."
+
+
+def only(filtered: str) -> str:
+    return f"Answers come only from articles {filtered}." if filtered else EVERYTHING
+
+
+def unknown_command(name: str, close: Sequence[str]) -> str:
+    hint = f"Did you mean {close[0]}? " if close else ""
+    return f"There is no {printable(name)}. {hint}/help lists the commands."
+
+
+def printable(text: str) -> str:
+    """Text from outside as it may be printed: what would steer a terminal stands as an escape."""
+    return "".join(one if one.isprintable() or one == "\n" else one.encode("unicode_escape").decode() for one in text)

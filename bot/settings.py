@@ -1,0 +1,164 @@
+"""The settings: PULLQUOTE_ variables and `.env` in the current folder. The only reader of the environment."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from dotenv import dotenv_values
+from platformdirs import user_data_path
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bot import messages
+
+PREFIX = "PULLQUOTE_"
+ENV_FILE = ".env"
+DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"  # retrieval.encoder's; not imported, for numpy is slow
+
+
+class BadSettings(ValueError):
+    """A setting that cannot be used; the message names its variable and what it should be."""
+
+
+def _home(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
+def _database(url: SecretStr) -> SecretStr:
+    if not re.match(r"\w[\w+]*://", url.get_secret_value()):
+        raise ValueError("not a database URL")
+    return url
+
+
+def _web(url: SecretStr) -> SecretStr:
+    if not re.match(r"https?://[^\s/]", url.get_secret_value()):
+        raise ValueError("not a web address")
+    return url
+
+
+Folder = Annotated[Path, AfterValidator(_home)]
+
+
+class Settings(BaseSettings):
+    """What is in force. Empty variables count as not set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=ENV_FILE,
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        protected_namespaces=(),
+    )
+
+    data: Folder = Field(
+        default_factory=lambda: user_data_path("pullquote", appauthor=False), description=messages.SETTING_DATA
+    )
+    archive: Annotated[SecretStr, AfterValidator(_database)] | None = Field(
+        default=None, description=messages.SETTING_ARCHIVE
+    )
+    chroma: Annotated[SecretStr, AfterValidator(_web)] | None = Field(default=None, description=messages.SETTING_CHROMA)
+    model: str = Field(default=DEFAULT_MODEL, description=messages.SETTING_MODEL)
+    models: Folder | None = Field(default=None, description=messages.SETTING_MODELS)
+    engine: Literal["auto", "onnxruntime", "openvino", "torch"] = Field(
+        default="auto", description=messages.SETTING_ENGINE
+    )
+    threshold: float | None = Field(
+        default=None, ge=0, le=1, allow_inf_nan=False, description=messages.SETTING_THRESHOLD
+    )
+    citations: int = Field(default=3, ge=1, le=3, description=messages.SETTING_CITATIONS)
+
+
+Origin = Literal["default", ".env", "environment"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One line of `pullquote settings`."""
+
+    name: str
+    variable: str
+    value: str  # as it may be shown: without passwords; "" where the default is to have none
+    origin: Origin
+    meaning: str
+
+
+def load_settings() -> Settings:
+    """The settings in force. Raises BadSettings."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        name = str(error.errors()[0]["loc"][0])
+        raise BadSettings(messages.bad_setting(_variable(name), _given(name), messages.SETTING_NEEDS[name])) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(messages.UNREADABLE_ENV) from error
+
+
+def in_force(settings: Settings) -> list[Setting]:
+    """Every setting with its value and where that came from."""
+    return [
+        Setting(name, _variable(name), _shown(settings, name), _origin(name), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def unknown_variables() -> Iterator[str]:
+    """A sentence for each PULLQUOTE_ variable that is no setting."""
+    known = [_variable(name) for name in Settings.model_fields]
+    for variable in sorted({*_environment(), *_file()}):
+        if variable.startswith(PREFIX) and variable not in known:
+            yield messages.unknown_variable(variable, get_close_matches(variable, known, n=1))
+
+
+def _variable(name: str) -> str:
+    return PREFIX + name.upper()
+
+
+def _environment() -> dict[str, str]:
+    return {name.upper(): value for name, value in os.environ.items() if value}
+
+
+@lru_cache(maxsize=1)
+def _read_file(_path: str, _changed: int) -> dict[str, str]:
+    return {name.upper(): value for name, value in dotenv_values(ENV_FILE).items() if value}
+
+
+def _file() -> dict[str, str]:
+    path = Path(ENV_FILE).absolute()
+    return _read_file(str(path), path.stat().st_mtime_ns) if path.is_file() else {}
+
+
+def _origin(name: str) -> Origin:
+    variable = _variable(name)
+    if variable in _environment():
+        return "environment"
+    return ".env" if variable in _file() else "default"
+
+
+def _given(name: str) -> str:
+    """What was set, as it may be shown; a URL that is none may hold a password anywhere, so it is not shown."""
+    if name in ("archive", "chroma"):
+        return ""
+    variable = _variable(name)
+    return _environment().get(variable) or _file().get(variable, "")
+
+
+def _shown(settings: Settings, name: str) -> str:
+    value = {
+        "archive": settings.archive or SecretStr(f"sqlite:///{settings.data / 'archive.sqlite'}"),
+        "models": settings.models or settings.data / "models",
+    }.get(name, getattr(settings, name))
+    if isinstance(value, SecretStr):
+        return without_password(value.get_secret_value())
+    return "" if value is None else str(value)
+
+
+def without_password(url: str) -> str:
+    """postgresql://me:secret@host/db -> postgresql://me:***@host/db; so too for `password=` and the like."""
+    url = re.sub(r"(?<=://)([^/@:]*):.*@", r"\1:***@", url)
+    return re.sub(r"(?i)((?:password|passwd|pwd|token|key|secret)\w*=)[^&]*", r"\1***", url)

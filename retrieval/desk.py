@@ -1,0 +1,101 @@
+"""The desk: a question in, a proven answer or a reasoned refusal out. Nothing unchecked leaves it."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import replace
+from time import perf_counter
+
+from corpus.archive import Archive, Revision
+from retrieval.answer import Answer, Found, Reason
+from retrieval.citation import Citation, FalseQuote, check, cite
+from retrieval.question import Question
+from retrieval.reader import Reader, Reading
+from retrieval.scope import Scope
+from retrieval.search import Search
+
+REMEMBERED = 256  # answers kept while the index stays as it is
+NEAREST = 3  # headlines offered with a refusal
+
+
+class Desk:
+    """Answers questions from the archive."""
+
+    def __init__(self, search: Search, reader: Reader, archive: Archive) -> None:
+        self._search = search
+        self._reader = reader
+        self._archive = archive
+        self._remembered: OrderedDict[tuple[object, Question], Answer] = OrderedDict()
+
+    def ask(self, question: Question) -> Answer:
+        """The answer; at once where the same was asked before and neither index nor archive has changed since."""
+        begun = perf_counter()
+        key = (self._search.state(), self._archive.position(), question)
+        answer = self._remembered.pop(key, None)
+        if answer is None or not self._still_true(answer):
+            answer = self._answer(question)
+        self._remembered[key] = answer
+        while len(self._remembered) > REMEMBERED:
+            self._remembered.popitem(last=False)
+        return replace(answer, seconds=perf_counter() - begun)
+
+    def _answer(self, question: Question) -> Answer:
+        begun = perf_counter()
+        found = self._search(question)
+        searched = perf_counter()
+        reading = self._reader.read(question, found)
+        stages = {"search": searched - begun, "reader": perf_counter() - searched}
+        answer = self._refuse(question, reading) if not reading.sure else self._cited(question, reading)
+        return replace(answer, explained={"seconds": stages, **reading.explained})
+
+    def _cited(self, question: Question, reading: Reading) -> Answer:
+        citations = self._proven([cite(one.revision, one.span) for one in reading.choices[: question.citations]])
+        if not citations:
+            return self._refused(question, reading, Reason.UNPROVEN, reading.ranked)
+        text = "\n".join(one.quote for one in citations)
+        return Answer(question, True, reading.confidence, text, citations, reading.ranked, 0.0)
+
+    def _proven(self, citations: Sequence[Citation]) -> tuple[Citation, ...]:
+        """Those that stand in the archive. One that does not (its article was just forgotten) is left out."""
+        proven = []
+        for citation in citations:
+            try:
+                proven.append(check(citation, self._archive))
+            except FalseQuote:
+                continue
+        return tuple(proven)
+
+    def _still_true(self, answer: Answer) -> bool:
+        return self._proven(answer.citations) == answer.citations
+
+    def _refuse(self, question: Question, reading: Reading) -> Answer:
+        """Says why: nothing there, only outside the dates or outlets asked for, or only weak matches."""
+        scope = question.scope
+        if self._archive.position() == 0 or not self._archive.articles_on(None, None):
+            return self._refused(question, reading, Reason.EMPTY, ())
+        if scope.narrow:
+            wider = replace(question, scope=Scope())
+            outside = self._reader.read(wider, self._search(wider))
+            if outside.sure or not reading.ranked:
+                reason = Reason.DATES if scope.since or scope.until or scope.as_of else Reason.OUTLETS
+                return self._refused(question, reading, reason, outside.ranked)
+        return self._refused(question, reading, Reason.WEAK if reading.ranked else Reason.NOTHING, reading.ranked)
+
+    def _refused(self, question: Question, reading: Reading, reason: Reason, near: Sequence[Found]) -> Answer:
+        return Answer(
+            question,
+            False,
+            reading.confidence,
+            "",
+            (),
+            reading.ranked,
+            0.0,
+            reason=reason.value,
+            nearest=headlines(near),
+        )
+
+
+def headlines(found: Sequence[Found], limit: int = NEAREST) -> tuple[Revision, ...]:
+    """The first few different articles."""
+    by_url = {one.stored.revision.article.url: one.stored.revision for one in reversed(found[:20])}
+    order = dict.fromkeys(one.stored.revision.article.url for one in found[:20])
+    return tuple(by_url[url] for url in order)[:limit]
