@@ -3,6 +3,7 @@
 What a verb needs is imported by that verb, so that a question does not wait for what only an intake uses.
 """
 
+import errno
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -48,6 +49,8 @@ class Verbs(click.Group):
         except Exception as error:
             if isinstance(error, _foreseen()):
                 raise Refused(str(error)) from error
+            if isinstance(error, OSError) and error.errno != errno.EPIPE:
+                raise Refused(messages.system_refused(error.strerror or "", error.filename)) from error
             raise
 
 
@@ -122,11 +125,11 @@ def _filters(verb: Callable[..., None]) -> Callable[..., None]:
 @as_json
 def ingest(paths: tuple[str, ...], dry_run: bool, wait: float, as_json: bool) -> None:
     """Take in articles: files, folders, JSON lines (.jsonl, .jsonl.gz), or - for JSON lines on standard input."""
-    from corpus.intake import Report, only_one, take_in
+    from corpus.intake import Report, take_in
     from corpus.sources.files import read
 
     report = Report()
-    with _house() as house, only_one(house.folder, wait=wait):
+    with _house() as house, _alone(house, wait):
         from bot.progress import shown
 
         try:
@@ -191,9 +194,7 @@ def _tell_lines(report: "Report", dry: bool) -> None:
 @as_json
 def forget(article: str, yes: bool, as_json: bool) -> None:
     """Delete an article, its revisions and its passages for good. ARTICLE: number, address, or part of a headline."""
-    from corpus.intake import only_one
-
-    with _house() as house, only_one(house.folder):
+    with _house() as house, _alone(house):
         revisions = house.archive.revisions(article)
         known = revisions[-1].article
         if not yes and not _confirmed(known.title, known.url, len(revisions)):
@@ -220,9 +221,8 @@ def _confirmed(title: str, url: str, revisions: int) -> bool:
 def reindex(wait: float, as_json: bool) -> None:
     """Make every index anew from the archive."""
     from bot.progress import Counted, shown
-    from corpus.intake import only_one
 
-    with _house() as house, only_one(house.folder, wait=wait), shown() as progress:
+    with _house() as house, _alone(house, wait), shown() as progress:
         _prepare_model(house)
         passages = house.archive.status().passages
         progress.expect(passages)
@@ -348,10 +348,10 @@ def _empty(question: Any) -> "Answer":
 
 def _bring_up(house: "House") -> None:
     from bot.progress import shown
-    from corpus.intake import Busy, only_one
+    from corpus.intake import Busy
 
     try:
-        with only_one(house.folder, wait=0.0 if house.indexed else SAMPLE_WAIT):
+        with _alone(house, 0.0 if house.indexed else SAMPLE_WAIT):
             click.echo(messages.CATCHING_UP, err=True)
             with shown() as progress:
                 _catch_up(house, progress)
@@ -388,6 +388,9 @@ def chat(since: date | None, until: date | None, outlets: tuple[str, ...], as_of
 class _Desk:
     def __init__(self, ask: Callable[..., "Answer"]) -> None:
         self.ask = ask
+
+
+# Measuring: `measure QUESTIONS` stands here; it asks through `_answering(house)` and `bot.batch.questions`
 
 
 # What is there
@@ -445,7 +448,7 @@ def list_(outlet: str, limit: int | None, as_json: bool) -> None:
     if not rows:
         click.echo(messages.printable(messages.no_articles(outlet)))
         return
-    terminal.table(rows, messages.LIST_HEAD, wraps=3)
+    terminal.table(rows, messages.LIST_HEAD, wraps=(3,))
     if total > len(rows):
         click.echo(messages.more_listed(len(rows), total), err=True)
 
@@ -476,7 +479,7 @@ def status(as_json: bool) -> None:
         return
     from bot.channels import terminal
 
-    terminal.table(as_rows(found), wraps=1)
+    terminal.table(as_rows(found), wraps=(1,))
 
 
 @cli.command()
@@ -523,7 +526,7 @@ def settings(as_json: bool) -> None:
     from bot.channels import terminal
 
     rows = [(one.name, one.variable, one.value, one.origin, one.meaning) for one in found]
-    terminal.table(rows, messages.SETTINGS_HEAD, wraps=2)
+    terminal.table(rows, messages.SETTINGS_HEAD, wraps=(2, 4))
 
 
 # What verbs share
@@ -543,6 +546,16 @@ def _house(sample: bool = False) -> Iterator["House"]:
 
     with opened(_settings(), sample=sample) as house:
         yield house
+
+
+@contextmanager
+def _alone(house: "House", wait: float = 0.0) -> Iterator[None]:
+    """Nobody else changes this archive meanwhile. Opens it first: whether that works matters more than a lock."""
+    from corpus.intake import only_one
+
+    _ = house.archive
+    with only_one(house.folder, wait=wait):
+        yield
 
 
 def _print_json(value: object) -> None:

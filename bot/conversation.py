@@ -82,8 +82,10 @@ class Conversation:
         """The answer; a follow-up is completed from the turn before. Raises BadQuestion."""
         text = line(text)
         last = self._last
-        whole = complete(text, last.question, last.answer.text) if last else text
-        question = read_question(whole, today=self._today(), scope=self._scope, citations=self._citations, said=text)
+        whole = complete(text, last.question, last.answer.text) if last else complete(text, "")
+        question = read_question(
+            whole, today=self._scope.as_of or self._today(), scope=self._scope, citations=self._citations, said=text
+        )
         answer = self._desk.ask(question)
         self._last = _Turn(whole, answer)
         self._shown = Shown(answer.citations[0], 1, len(answer.citations)) if answer.citations else None

@@ -75,11 +75,10 @@ STOPPED = "Stopped."
 
 # Answers
 
-HOW_TO_FILL = (
-    "Take articles in with: pullquote ingest PATH\n"
+EMPTY_ARCHIVE = (
+    "The archive is empty. Take articles in with: pullquote ingest PATH\n"
     'Or try the sample articles: pullquote ask --sample "what did Russia demand?"'
 )
-EMPTY_ARCHIVE = f"The archive is empty. {HOW_TO_FILL}"
 NO_ANSWER = "Not in the archive: {reason}."
 NEAREST = "The nearest headlines:"
 UNDATED = "undated"
@@ -159,6 +158,11 @@ def no_revision(number: int, revisions: int) -> str:
 
 def unwritable(file: str, why: str) -> str:
     return f"{printable(file)} cannot be written: {why}. Choose another file."
+
+
+def system_refused(why: str, file: object) -> str:
+    where = f" at {file}" if file else ""
+    return f"The system refused: {why or 'an error of input or output'}{where}. Check its space and its permissions."
 
 
 def short_day(when: date | None) -> str:

@@ -12,7 +12,7 @@ from bot import messages
 from retrieval.encoder import Encoder, Matrix
 
 EVERY = 3.0  # seconds between two plain lines
-PIECE = 256  # passages between two movements of the bar: a few seconds' work at most
+PIECE = 128  # passages between two movements of the bar: a few seconds' work at most
 
 
 class Progress(Protocol):

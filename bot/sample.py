@@ -6,8 +6,6 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from bot.build import House
-from corpus.intake import only_one, take_in
-from corpus.sources.files import read
 
 
 def take_in_sample(house: House, wait: float, tell: Callable[[], object]) -> None:
@@ -16,6 +14,9 @@ def take_in_sample(house: House, wait: float, tell: Callable[[], object]) -> Non
         digest, note = _digest(folder), house.folder / "sample.sha256"
         if _noted(note) == digest:
             return
+        from corpus.intake import only_one, take_in  # here: mostly there is nothing to take in
+        from corpus.sources.files import read
+
         with only_one(house.folder, wait=wait):
             if _noted(note) == digest:
                 return  # another process was quicker

@@ -112,7 +112,8 @@ def unknown_variables() -> Iterator[str]:
     known = [_variable(name) for name in Settings.model_fields]
     for variable in sorted({*_environment(), *_file()}):
         if variable.startswith(PREFIX) and variable not in known:
-            yield messages.unknown_variable(variable, get_close_matches(variable, known, n=1))
+            close = get_close_matches(variable.removeprefix(PREFIX), [one.removeprefix(PREFIX) for one in known], n=1)
+            yield messages.unknown_variable(variable, [PREFIX + one for one in close])
 
 
 def _variable(name: str) -> str:

@@ -399,7 +399,7 @@ def engine_at(where: Path | str) -> sa.Engine:
         ) from error
     except (sa.exc.ArgumentError, ImportError) as error:  # no URL, no such database, or its driver is not installed
         raise ArchiveError(
-            f"The database address cannot be used: {type(error).__name__}. Write it like "
+            f"The database address cannot be used: {type(error).__name__}. Write PULLQUOTE_ARCHIVE like "
             "postgresql+psycopg://user:password@host/name, and install its driver."
         ) from error
     if url.get_backend_name() == "sqlite":

@@ -9,7 +9,6 @@ sentence_transformers.
 import hashlib
 import importlib.util
 import json
-import os
 import shutil
 import tempfile
 import time
@@ -213,7 +212,6 @@ def _has_gpu() -> bool:
 
 def _load_original(name: str) -> Any:
     """The model in sentence_transformers. The default one comes from its package, its weights checked first."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     from sentence_transformers import SentenceTransformer
 
     source = str(_default_folder()) if name == DEFAULT_MODEL else name

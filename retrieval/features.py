@@ -4,14 +4,17 @@ Each function returns one row of features an object, in the order of its NAMES. 
 vectors and offsets; nothing here is fitted.
 """
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 
+from corpus.archive import NEVER_DATED
 from corpus.article import Span
 from retrieval.answer import Found
 from retrieval.encoder import Matrix
@@ -19,6 +22,8 @@ from retrieval.keywords import asked, stems
 
 MOST_WORDS = 60  # of a quote, unless one sentence alone is longer
 MOST_SENTENCES = 3
+THIS_WEEK = 8  # days
+UNDATED_AGE = 3_650  # days: an article without a date counts as an old one
 
 KINDS = ("person", "place", "number", "date", "reason", "quotation", "thing")
 _ASKS = {
@@ -60,13 +65,14 @@ class Asked:
     pairs: frozenset[tuple[str, str]]  # of stems that stand together
     names: frozenset[str]  # stems of capitalised words but the first
     kinds: tuple[float, ...]  # in the order of KINDS, 0 or 1
+    today: date  # the day on which it is asked
 
     @property
     def total(self) -> float:
         return sum(self.weights.values()) or 1.0
 
 
-def take_apart(question: str, weights: Mapping[str, float]) -> Asked:
+def take_apart(question: str, weights: Mapping[str, float], today: date) -> Asked:
     """`weights` must hold the stems of `asked(question)`."""
     words = asked(question)
     kinds = [float(bool(pattern.search(question))) for pattern in _ASKS_PATTERNS.values()]
@@ -77,6 +83,7 @@ def take_apart(question: str, weights: Mapping[str, float]) -> Asked:
         frozenset(pairwise(words)),
         names & frozenset(words),
         (*kinds, float(not any(kinds))),
+        today,
     )
 
 
@@ -108,7 +115,7 @@ PASSAGE_NAMES = (
     "cosine", "cosine_gap", "bm25_share", "bm25_full", "bm25_gap", "rank_meaning", "rank_keywords", "coverage",
     "coverage_title", "coverage_both", "coverage_sentence", "coverage_two", "pairs", "names", "names_both",
     "article_best", "article_count", "beginning", "place", "kind_number", "kind_date", "kind_name", "length",
-    "missing", "title_cosine_rank",
+    "missing", "in_both", "age", "this_week",
 )  # fmt: skip
 
 
@@ -158,7 +165,15 @@ def _passage_row(
         len(text) / 1_000,
         float(max((w for word, w in asked.weights.items() if word not in one.words | one.title), default=0.0)) / 10,
         float(found.by_meaning is not None and found.by_keywords is not None),
+        *_age(asked, found),
     ]
+
+
+def _age(asked: Asked, found: Found) -> tuple[float, float]:
+    """How old the report is on the day of asking, as a logarithm, and whether it is of the last days."""
+    day = found.stored.revision.day
+    days = abs((asked.today - day).days) if day > NEVER_DATED else UNDATED_AGE
+    return math.log1p(days / 3), float(days <= THIS_WEEK)
 
 
 SENTENCE_NAMES = (
@@ -180,8 +195,10 @@ def sentence_features(
     own = [coverage(asked, seen[p].sets[s]) for p, s in picked]
     order = np.argsort(np.argsort(-cosines))
     rows = [
-        _sentence_row(asked, seen[p], s, float(cosines[n]), own[n])
-        + [float(scores[p]), float(max(scores) - scores[p]), 1 / (1 + p)]
+        [
+            *_sentence_row(asked, seen[p], s, float(cosines[n]), own[n]),
+            *(float(scores[p]), float(max(scores) - scores[p]), 1 / (1 + p)),
+        ]
         for n, (p, s) in enumerate(picked)
     ]
     out = np.array(rows, np.float32)
@@ -238,7 +255,7 @@ def _pairs(asked: Asked, lists: Sequence[Sequence[str]]) -> float:
     """Share of the question's neighbouring stems that stand within two places of each other here."""
     if not asked.pairs:
         return 0.0
-    close = {pair for words in lists for pair in zip(words, words[1:], strict=False)}
+    close = {pair for words in lists for pair in pairwise(words)}
     close |= {pair for words in lists for pair in zip(words, words[2:], strict=False)}
     return len(asked.pairs & close) / len(asked.pairs)
 

@@ -18,6 +18,7 @@ class Question:
     """What is asked of the archive."""
 
     text: str  # as searched: whole, without its time words
+    today: date  # the day on which it is asked: newer reports win when they answer equally well
     scope: Scope = field(default_factory=Scope)
     said: str = ""  # as the person said it, where that differs
     read_as: str = ""  # the words of `said` from which dates were read: "in May 2025"
@@ -45,9 +46,10 @@ def read_question(text: str, *, today: date, scope: Scope = Scope(), citations: 
         raise BadQuestion(f"--since {scope.since} is after --until {scope.until}. Turn them round.")
     words = None if scope.since or scope.until else window(text, today)
     if words is None:
-        return Question(text, scope, said=said or text, citations=citations)
+        return Question(text, today, scope, said=said or text, citations=citations)
     return Question(
         without(text, words),
+        today,
         replace(scope, since=words.since, until=words.until),
         said=said or text,
         read_as=words.words,

@@ -4,7 +4,11 @@ Own rules, because the libraries tried (dateparser, timefhuman; parsedatetime an
 give points, not windows ("in May 2025" is one day), take "Theresa May" or "Black Friday" for a date or miss
 "last week"; a wrong filter hides answers.
 
-English only. Where the words could mean something else (a title, a name, a far event), nothing is read.
+A report follows what it is about. So past days that are counted from today ("last week", "on Tuesday") run on
+to today, and named ones ("in May 2025") some days longer; bounds that the asker sets ("from May to July",
+"since", "until", "before", "after") are exact.
+
+English only. Where the words could mean something else (a title, an event, its length, the future), nothing is read.
 """
 
 import re
@@ -35,7 +39,6 @@ class _Rule:
     pattern: re.Pattern[str]
     read: Callable[[re.Match[str], date], Days | None]
     led: bool = False  # only with a preposition before it: "in May", not "May"
-    floating: bool = False  # names no year: the most recent one is meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,15 @@ class _Point:
 
     rule: _Rule
     match: re.Match[str]
-    end: int
+
+    @property
+    def end(self) -> int:
+        return self.match.end()
+
+    @property
+    def floating(self) -> bool:
+        """Names no year: the most recent one is meant."""
+        return self.rule.read in (_calendar, _month, _weekday, _day_number) and not re.search(_YEAR, self.match[0])
 
     def days(self, anchor: date) -> Days | None:
         return self.rule.read(self.match, anchor)
@@ -68,9 +79,7 @@ def without(question: str, window: Window) -> str:
     if at < 0:
         return question
     before, after = question[:at], question[at + len(window.words) :]
-    if not window.words.endswith(("'s", "’s")):  # "the result of yesterday's vote" still needs its "of"
-        before = _DANGLING.sub("", before)
-    rest = re.sub(r"\s+([?!.,;:])", r"\1", " ".join(f"{before} {after}".split()))
+    rest = re.sub(r"\s+([?!.,;:])", r"\1", " ".join(f"{_DANGLING.sub('', before)} {after}".split()))
     rest = re.sub(r"[,;:]+(?=[?!.])|^[\s,;:]+", "", rest)
     return rest if re.search(r"\w", rest) else question
 
@@ -97,12 +106,19 @@ _COUNT = r"(?:\d{1,3}|(?:a )?(?:couple(?: of)?|few|several)|" + "|".join(_NUMBER
 _UNIT = r"(?P<unit>hour|day|week|month|year)s?"
 _SPAN = r"(?P<unit>week|month|quarter|year)(?! of\b)"
 _AND_DAY = rf"(?:[-–—]| (?:to|and|through) )(?P<last>{_DAY})"
-_WILL = re.compile(r"\b(?:will|won['’]t|going to|scheduled|upcoming)\b", re.I)
+_LAGS = ((7, 2), (31, 7), (184, 14), (10**6, 31))  # days of a named period, days that its reports go on for
+_NAMED = re.compile(rf"(?!last|this).*(?:{_YEAR}|\b{_MONTH}\b)", re.I | re.S)
+_COMING = re.compile(r"this|the (?:current|weekend)", re.I)  # may not be over, or not even have begun
+_FUTURE = re.compile(  # "Will" inside a sentence is a man
+    r"\b(?:(?-i:(?<!\w )Will|will|WILL)|won['’]t|(?:going|about|(?:is|are) set) to|scheduled|upcoming)\b", re.I
+)
 
-# Dates inside quotation marks are titles; the rest are names that hold a time word.
+# Dates inside quotation marks are titles; the rest hold a time word but are a name, ahead, or what is asked about.
 _NAMES = re.compile(
     r"“[^”]{1,200}”|‘[^’]{1,200}’(?!\w)|«[^»]{1,200}»|\"[^\"]{1,200}\"|(?<!\w)'[^']{1,200}'(?!\w)"
-    r"|\b(?:next|coming|later this|rest of this)\s+\w+|\btheresa may\b|\bbrian may\b"
+    r"|\b(?:next|coming|(?:later|so far|as of|rest of) this)\s+\w+|\bearlier this year\b"
+    r"|\b(?:over|during|in|within|throughout|for) the (?:past|last) (?:one )?year\b"
+    r"|\bsince (?:early|mid|late)[- ]\w+|\btheresa may\b|\bbrian may\b"
     r"|\b(?:usa|russia|india|psychology|world news) (?:today|tonight)\b"
     r"|\b(?:today|tonight) (?:show|programme|program)\b|\blast week tonight\b"
     r"|(?<=['’]s )This (?:Week|Morning)\b"
@@ -118,21 +134,23 @@ _NAMES = re.compile(
     rf"|^\W*may \d{{1,2}}\b(?!\s*(?:[-–—,?]|$|{_YEAR}|(?:to|and|through) \d))",
     re.I,
 )
-# After a date: it is part of a name, a title or a quantity ("the 16 May attack", "in 2024 dollars").
+# After a date: it is part of a name, a title, an event or a quantity ("the 16 May attack", "Sunday's awards",
+# "in 2024 dollars").
 _NAME_GOES_ON = re.compile(
-    r"\s+(?:committee|commission|panel|attack|hearing|riot|rioter|insurrection|anniversary|massacre|uprising"
+    r"\s+(?:through|till|committee|commission|panel|attack|hearing|riot|rioter|insurrection|anniversary|massacre|uprising"
     r"|hijacker|movement|coup|bombing|shooting|show|programme|program|host|presenter|anchor|magazine|newspaper"
     r"|election|olympic|game|world cup|season|budget|campaign|census|edition|model|primary|primaries|dollar"
     r"|euro|pound|people|case|word|mile|kilometre|kilometer|km|price|level|hour|minute|percent|per cent|metre"
-    r"|meter|soldier|troop)e?s?\b|['’]s\s+(?:committee|attacks?|hearings?|riots?)\b|[-–—/]\w",
+    r"|meter|soldier|troop)e?s?\b|['’](?:s\b|\s+\w)|[-–—/]\w",
     re.I,
 )
-_MAY_SAID = re.compile(r"['’]s\b|\s+(?:\w+ed|said|says|is|was|has|had|became|took|left|won|lost|met|told|quit)\b", re.I)
-_POSSESSIVE = re.compile(r"['’]s\b")
+_MAY_SAID = re.compile(r"\s+(?:\w+ed|said|says|is|was|has|had|became|took|left|won|lost|met|told|quit)\b", re.I)
+# Before a date: how long something lasts or when it starts, not when it was reported.
+_LASTING = re.compile(r"\b(?:through|till|starting|beginning|ending|effective)(?:\s+(?:on|in|from))?\s+$", re.I)
 # "in 2020 homes", "over 2020": a number, not a year.
 _COUNTED = re.compile(r"\s+(?!(?:does|has|was|is|as|this|his|across|towards|versus|always)\b)[a-z]{2,}s\b")
 _YEAR_LEAD = re.compile(
-    r"(?:back )?(?:in|during|throughout|from|between)|(?:ever )?since|after|before|until|till|prior", re.I
+    r"(?:back )?(?:in|during|throughout|from|between)|(?:ever )?since|after|before|until|prior", re.I
 )
 _EVENT = re.compile(
     r"\b(?:born|founded|established|created|formed|built|died|dies|married|invented|released|abolished)\s+$"
@@ -143,8 +161,8 @@ _DANGLING = re.compile(
     r"\s*\b(?:in|on|at|of|from|since|during|for|by|until|before|after|over|as of|dated|back)\s*$", re.I
 )
 _LEAD = re.compile(
-    r"(?:(?P<since>(?:ever )?since|starting)|(?P<after>after)|(?P<before>before|prior to)"
-    r"|(?P<until>until|till|up to)|(?P<pair>between|from)"
+    r"(?:(?P<since>(?:ever )?since)|(?P<after>after)|(?P<before>before|prior to)"
+    r"|(?P<until>until|up to)|(?P<pair>between|from)"
     r"|(?:back )?(?:in|on|during|throughout|over|within|at|as of))\s+"
     r"|(?:earlier|so far|only)\s+(?=today|yesterday|this|last)",
     re.I,
@@ -171,15 +189,14 @@ def _read(text: str, start: int, today: date) -> tuple[int, Bounds | None]:
     """Where the time words at `start` end, and what they mean; (start, None) where there are none."""
     lead = _LEAD.match(text, start)
     begin = lead.end() if lead else start
+    lasting = _LASTING.search(text[max(0, start - 40) : start])
     if paired := _pair(text, begin, bool(lead and lead["pair"]), today):
-        return paired[0], _sensible(paired[1], today)
+        return paired[0], None if lasting else _sensible(paired[1], today)
     point = _point(text, begin)
     if not point or (point.rule.led and not lead):
         return start, None
-    if _is_name(text, start, lead, point):
-        return point.end, None
-    days = point.days(today)
-    return point.end, _sensible(_bounds(lead, days, today), today) if days else None
+    days = None if lasting or _is_name(text, start, lead, point) else point.days(today)
+    return point.end, _sensible(_bounds(lead, point, days, today), today) if days else None
 
 
 def _point(text: str, start: int) -> _Point | None:
@@ -188,19 +205,29 @@ def _point(text: str, start: int) -> _Point | None:
     if not found:
         return None
     match, rule = max(found, key=lambda pair: pair[0].end())
-    possessive = _POSSESSIVE.match(text, match.end())
-    return _Point(rule, match, possessive.end() if possessive else match.end())
+    return _Point(rule, match)
 
 
 def _is_name(text: str, start: int, lead: re.Match[str] | None, point: _Point) -> bool:
-    if _NAME_GOES_ON.match(text, point.match.end()) or (point.rule.floating and _WILL.search(text)):
+    if _NAME_GOES_ON.match(text, point.end):
         return True
+    if (point.floating or _COMING.match(point.match[0])) and _ahead(text, start):
+        return True
+    if point.rule.read is _calendar and point.floating:
+        on = lead and lead[0].lower().startswith("on")
+        return not on and bool(re.search(r"\w", text[:start]) and re.search(r"\w", text[point.end :]))
     if point.rule.read is _year:
         counted = _COUNTED.match(text, point.end) or (lead and not _YEAR_LEAD.match(lead[0]))
         return bool(counted or _EVENT.search(text[max(0, start - 80) : start]))
     if point.rule.read is _month and point.match[0].lower() == "may":
-        return bool(_MAY_SAID.match(text, point.match.end()))
+        return bool(_MAY_SAID.match(text, point.end))
     return point.rule.read is _weekday and not lead and not point.match["which"] and _titled(text, start, point.end)
+
+
+def _ahead(text: str, start: int) -> bool:
+    """The sentence looks forward before it comes to `start`: "will retire this year", not "said this year he will"."""
+    before, after = re.split(r"[.?!]\s", text[:start])[-1], re.split(r"[.?!]", text[start:], maxsplit=1)[0]
+    return bool(_FUTURE.search(before if re.search(r"\w", before) else after))
 
 
 def _titled(text: str, start: int, end: int) -> bool:
@@ -217,16 +244,18 @@ def _pair(text: str, start: int, led: bool, today: date) -> tuple[int, Bounds] |
     second = _point(text, join.end()) if join else None
     if not first or not second or _NAME_GOES_ON.match(text, second.end):
         return None
-    if second.rule.floating and not first.rule.floating and re.search(_YEAR, first.match[0]):
+    if second.floating and re.search(_YEAR, first.match[0]):
         begun = first.days(today)
         last = second.days(min(today, _shift(begun[0], 364))) if begun else None
     else:
         last = second.days(today)
-        begun = first.days(last[1] if first.rule.floating else today) if last else None
-    return (second.end, (begun[0], min(last[1], today))) if begun and last else None
+        begun = first.days(last[1] if first.floating else today) if last else None
+    if not begun or not last:
+        return None
+    return second.end, (begun[0], min(last[1], today) if led else _reported((begun[0], last[1]), today))
 
 
-def _bounds(lead: re.Match[str] | None, days: Days, today: date) -> Bounds:
+def _bounds(lead: re.Match[str] | None, point: _Point, days: Days, today: date) -> Bounds:
     since, until = days
     if lead and lead["since"]:
         return since, None
@@ -236,9 +265,15 @@ def _bounds(lead: re.Match[str] | None, days: Days, today: date) -> Bounds:
         return None, _shift(since, -1)
     if lead and lead["until"]:
         return None, until
-    # A report follows the event: a named day or weekend takes in the day after.
-    lag = 1 if (until - since).days <= 1 else 0
-    return since, min(_shift(until, lag), today)
+    if lead and lead["pair"] and point.match.groupdict().get("last"):  # "from May 3 to 10"
+        return since, min(until, today)
+    return since, _reported(days, today) if _NAMED.match(point.match[0]) else today
+
+
+def _reported(days: Days, today: date) -> date:
+    """The last day on which a named period is news."""
+    length = (days[1] - days[0]).days + 1
+    return min(_shift(days[1], next(lag for longest, lag in _LAGS if length <= longest)), today)
 
 
 def _sensible(bounds: Bounds, today: date) -> Bounds | None:
@@ -297,7 +332,7 @@ def _last_day(words: str | None, found: date) -> int:
 
 def _bare_day(text: str, start: int) -> _Point | None:
     match = _BARE_DAY.pattern.match(text, start)
-    return _Point(_BARE_DAY, match, match.end()) if match else None
+    return _Point(_BARE_DAY, match) if match else None
 
 
 def _day_number(match: re.Match[str], anchor: date) -> Days | None:
@@ -350,17 +385,11 @@ def _relative(match: re.Match[str], today: date) -> Days | None:
         return _back(today, 1, unit), today
     back = 0 if which in ("this", "the current") else 1
     if unit == "week":
-        return _week(today, back)
+        monday = _shift(today, -today.weekday() - 7)
+        return (monday, _shift(monday, 6)) if back else (_shift(today, -7), today)
     length = {"month": 1, "quarter": 3, "year": 12}[unit]
     begin = _months_back(today.replace(day=1), (today.month - 1) % length + back * length)
     return _month_days(begin.year, begin.month, length)
-
-
-def _week(today: date, back: int) -> Days:
-    if not back:
-        return _shift(today, -7), today
-    monday = _shift(today, -today.weekday() - 7)
-    return monday, _shift(monday, 6)
 
 
 def _weekend(match: re.Match[str], today: date) -> Days | None:
@@ -383,13 +412,10 @@ def _past(match: re.Match[str], today: date) -> Days | None:
 
 
 def _ago(match: re.Match[str], today: date) -> Days | None:
-    """Around that day, as loosely as people count: by 1 day, 3 for weeks, 15 for months, 183 for years."""
-    unit, count = match["unit"].lower(), _number(match["count"])
-    if re.search("few|several|couple", match["count"], re.I):
-        return _past(match, today)
-    slack = {"hour": 0, "day": 1, "week": 3, "month": 15, "year": 183}[unit]
-    middle = _back(today, count, unit)
-    return _shift(middle, -slack), min(_shift(middle, slack), today)
+    """That day, from as much earlier as people round: 3 days for weeks, 15 for months, 183 for years."""
+    unit = match["unit"].lower()
+    day = _back(today, _number(match["count"]), unit)
+    return _shift(day, -{"hour": 0, "day": 0, "week": 3, "month": 15, "year": 183}[unit]), day
 
 
 def _weekday(match: re.Match[str], anchor: date) -> Days | None:
@@ -425,18 +451,13 @@ _PARTS = {word: part for part, words in (
 ) for word in words}  # fmt: skip
 
 
-def _rule(
-    pattern: str,
-    read: Callable[[re.Match[str], date], Days | None],
-    led: bool = False,
-    floating: bool = False,
-) -> _Rule:
+def _rule(pattern: str, read: Callable[[re.Match[str], date], Days | None], led: bool = False) -> _Rule:
     words = pattern.replace(" ", r"\s+")
-    return _Rule(re.compile(rf"(?:{words})(?!\w)(?![.,]\d)", re.I), read, led, floating)
+    return _Rule(re.compile(rf"(?:{words})(?!\w)(?![.,]\d)", re.I), read, led)
 
 
 _ON_DAY = rf"(?:{_WEEKDAY},? )?(?:the )?"
-_BARE_DAY = _rule(_DAY, _day_number, floating=True)
+_BARE_DAY = _rule(_DAY, _day_number)
 _DASHED = re.compile(rf"{_DAY}\s*[-–—]\s*{_DAY}\s+{_MONTH}(?!\w)", re.I)
 _RULES = (
     _rule(r"today|tonight|(?:earlier )?this (?:morning|afternoon|evening)", _today),
@@ -448,19 +469,15 @@ _RULES = (
     _rule(r"(?P<which>the) weekend", _weekend, led=True),
     _rule(rf"(?:the |these )?(?:past|last|previous) (?P<count>{_COUNT}) {_UNIT}(?! of\b)", _past),
     _rule(rf"(?P<count>{_COUNT}|an?) {_UNIT} ago", _ago),
-    _rule(rf"{_ON_DAY}(?P<day>{_DAY}) (?:of )?(?P<month>{_MONTH}),? (?P<year>{_YEAR})", _calendar),
-    _rule(rf"{_ON_DAY}(?P<day>{_DAY}) (?:of )?(?P<month>{_MONTH})", _calendar, floating=True),
-    _rule(rf"{_ON_DAY}(?P<month>{_MONTH}) (?P<day>{_DAY}),? (?P<year>{_YEAR})", _calendar),
-    _rule(rf"{_ON_DAY}(?P<month>{_MONTH}) (?P<day>{_DAY})", _calendar, floating=True),
-    _rule(rf"(?P<month>{_MONTH}) (?P<day>{_DAY}){_AND_DAY},? (?P<year>{_YEAR})", _calendar),
-    _rule(rf"(?P<month>{_MONTH}) (?P<day>{_DAY}){_AND_DAY}", _calendar, floating=True),
+    _rule(rf"{_ON_DAY}(?P<day>{_DAY}) (?:of )?(?P<month>{_MONTH})(?:,? (?P<year>{_YEAR}))?", _calendar),
+    _rule(rf"{_ON_DAY}(?P<month>{_MONTH}) (?P<day>{_DAY})(?:{_AND_DAY})?(?:,? (?P<year>{_YEAR}))?", _calendar),
     _rule(rf"(?P<year>{_YEAR})-(?P<month>\d\d)-(?P<day>\d\d)", _calendar),
     _rule(rf"(?P<day>\d\d?)\.(?P<month>\d\d?)\.(?P<year>{_YEAR})", _calendar),
     _rule(rf"(?P<day>1[3-9]|2\d|3[01])/(?P<month>\d\d?)/(?P<year>{_YEAR})", _calendar),  # 5/6/2025 is anybody's guess
     _rule(rf"(?P<month>\d\d?)/(?P<day>1[3-9]|2\d|3[01])/(?P<year>{_YEAR})", _calendar),
     _rule(rf"(?P<month>{_MONTH})(?:,| of)? (?P<year>{_YEAR})", _month),
-    _rule(rf"(?:last |this )(?P<month>{_MONTH})", _month, floating=True),
-    _rule(rf"(?P<month>{_MONTH})", _month, led=True, floating=True),
+    _rule(rf"(?:last |this )(?P<month>{_MONTH})", _month),
+    _rule(rf"(?P<month>{_MONTH})", _month, led=True),
     _rule(rf"(?:the year )?(?P<year>{_YEAR})", _year, led=True),
     _rule(
         rf"(?:(?:the )?(?P<ordinal>{'|'.join(_ORDINALS)}) (?P<kind>quarter|half)(?: of)?|q(?P<n>[1-4])) "
@@ -470,12 +487,10 @@ _RULES = (
     _rule(rf"(?P<which>this|last) (?P<season>{_SEASON})(?P<year>)", _season),
     _rule(rf"(?P<which>)(?:the )?(?P<season>{_SEASON})(?: of)? (?P<year>{_YEAR})", _season),
     _rule(
-        rf"(?:(?P<which>this|last|past) )?(?P<weekday>{_WEEKDAY})(?: (?:morning|afternoon|evening|night))?",
-        _weekday,
-        floating=True,
+        rf"(?:(?P<which>this|last|past) )?(?P<weekday>{_WEEKDAY})(?: (?:morning|afternoon|evening|night))?", _weekday
     ),
     _rule(
-        rf"(?:the )?(?:very )?(?P<part>{'|'.join(_PARTS)})(?: of |-| )"
+        r"(?:the )?(?:very )?(?P<part>early|mid|late|(?:beginning|start|middle|end)(?= of\b))(?: of |-| )"
         rf"(?P<whole>{_MONTH}(?:,? {_YEAR})?|{_YEAR}|(?:this|last) (?:month|year))",
         _part,
     ),

@@ -18,6 +18,7 @@ from retrieval.answer import Answer, Reason
 from retrieval.citation import Citation, link
 
 WIDEST = 100  # columns; longer lines are hard to read
+LONG_CELL = 20  # characters from which a cell of --explain may be wrapped
 PIPE = 10_000  # columns of a table that nobody looks at
 
 
@@ -66,8 +67,8 @@ def write(message: Message, console: Console, limits: Limits) -> None:
             rows = block.text.wrap(console, max(limits.width - block.indent, 20))
         for number, row in enumerate(rows):
             row.rstrip()
-            margin = Text((block.mark if number == 0 else "").ljust(block.indent), style="cyan")
-            console.print(margin + row, soft_wrap=True)
+            margin = (block.mark if number == 0 else "").ljust(block.indent)
+            console.print(Text.assemble((margin, "cyan"), row), soft_wrap=True)
 
 
 def screen(*, stderr: bool = False) -> tuple[Console, Limits]:
@@ -128,9 +129,9 @@ def _answer(answer: Answer, limits: Limits) -> Message:
 
 
 def _refusal(answer: Answer, limits: Limits) -> Message:
-    blocks = [*_understood(answer), Block(Text(messages.NO_ANSWER.format(reason=messages.printable(answer.reason))))]
     if answer.reason == Reason.EMPTY:
-        blocks.append(Block(Text(messages.HOW_TO_FILL)))
+        return [Block(Text(messages.EMPTY_ARCHIVE))]
+    blocks = [*_understood(answer), Block(Text(messages.NO_ANSWER.format(reason=messages.printable(answer.reason))))]
     if answer.nearest:
         blocks += [BLANK, Block(Text(messages.NEAREST, style="dim")), *_headlines(answer.nearest, limits, indent=2)]
     return blocks
@@ -228,16 +229,16 @@ def article(shown: Revision, revisions: Sequence[Revision], also: Sequence[str],
 # Tables: --explain, list, status, settings
 
 
-def table(rows: Iterable[Sequence[str]], head: Sequence[str] = (), *, wraps: int | None = None) -> None:
-    """To standard output. On a screen only the column `wraps` gives way; in a pipe none does."""
+def table(rows: Iterable[Sequence[str]], head: Sequence[str] = (), *, wraps: Sequence[int] = ()) -> None:
+    """To standard output. On a screen x; in a pipe none does."""
     console, limits = screen()
     rows = list(rows)
     made = Table(box=None, show_header=bool(head), pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for number in range(max(len(head), *map(len, rows), 1)):
         made.add_column(
             Text(head[number]) if head else "",
-            no_wrap=number != wraps,
-            overflow="fold" if number == wraps else "ellipsis",
+            no_wrap=number not in wraps,
+            overflow="fold" if number in wraps else "ellipsis",
         )
     for row in rows:
         made.add_row(*(Text(cell) for cell in row))
@@ -257,7 +258,8 @@ def explain(answer: Answer) -> None:
     write([BLANK, Block(Text(f"confidence: {said}"))], console, limits)
     for name, value in answer.explained.items():
         console.print(Text(f"\n{messages.printable(name)}", style="bold"))
-        table(*_as_table(value), wraps=None)
+        rows, head = _as_table(value)
+        table(rows, head, wraps=[n for n in range(len(head)) if any(len(row[n]) > LONG_CELL for row in rows)])
 
 
 def _as_table(value: object) -> tuple[list[list[str]], list[str]]:

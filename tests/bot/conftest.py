@@ -1,0 +1,24 @@
+"""A place of its own for each test that runs the command: no settings but those of the test."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder and no PULLQUOTE_ variable."""
+    for name in [name for name in os.environ if name.upper().startswith("PULLQUOTE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def place(bare: Path, monkeypatch: pytest.MonkeyPatch, models: Path) -> Path:
+    """The data folder of the test, empty; the model stands ready."""
+    monkeypatch.setenv("PULLQUOTE_DATA", str(bare / "data"))
+    monkeypatch.setenv("PULLQUOTE_MODELS", str(models))
+    monkeypatch.setenv("PULLQUOTE_ENGINE", "onnxruntime")
+    return bare / "data"

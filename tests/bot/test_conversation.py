@@ -1,0 +1,190 @@
+"""Turns and commands, with a desk that cites the sentence whose words the question shares."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+
+import pytest
+
+from bot import messages
+from bot.conversation import Conversation, End, Shown, Sources, read_day, wider
+from corpus.archive import FOREVER, Revision, StoredPassage
+from corpus.article import BadArticle, Passage, make_article
+from corpus.sentences import sentences
+from retrieval.answer import Answer, Found
+from retrieval.citation import cite
+from retrieval.question import Question
+from retrieval.scope import Scope
+from retrieval.when import window
+
+TODAY = date(2025, 5, 20)
+
+
+def revision(number: int, text: str, title: str = "Talks end") -> Revision:
+    published = datetime(2025, 5, 16, tzinfo=UTC)
+    article = make_article(url=f"https://n.example/{number}", title=title, text=text, published=published)
+    return Revision(number, 1, article, date(2025, 5, 16), FOREVER)
+
+
+TALKS = revision(
+    1,
+    "Officials met in Istanbul.\n\n" + "The hall was full. " * 60 + "\n\nRussia demanded four regions. Ukraine said no."
+    "\n\n" + "The press waited outside. " * 60 + "\n\nA second meeting is planned.",
+)
+ECHO = revision(2, "Ukraine said no, too, in another report.", "Echo")
+
+
+class Desk:
+    """Cites, in each article, the first sentence that shares a word of five letters with the question."""
+
+    def __init__(self, *revisions: Revision) -> None:
+        self.revisions = revisions
+        self.asked: list[Question] = []
+
+    def ask(self, question: Question) -> Answer:
+        self.asked.append(question)
+        spans = [(one, span) for one in self.revisions for span in sentences(one.article.text)]
+        hits = {one.id: (one, span) for one, span in reversed(spans) if self._shares(question, one, span)}
+        citations = tuple(cite(*hits[number]) for number in sorted(hits))
+        text = "\n".join(one.quote for one in citations)
+        return Answer(question, bool(hits), 0.9, text, citations, tuple(map(found, self.revisions)), 0.0)
+
+    def _shares(self, question: Question, one: Revision, span: tuple[int, int]) -> bool:
+        words = one.article.text[slice(*span)]
+        return any(word in words for word in question.text.strip("?").split() if len(word) > 5)
+
+
+def found(one: Revision) -> Found:
+    whole = Passage(one.article, 0, len(one.article.text), sentences(one.article.text))
+    return Found(StoredPassage(one.id, one, whole), 1.0, 1.0, 0.0, 0, None)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk(TALKS, ECHO)
+
+
+@pytest.fixture
+def conversation(desk: Desk) -> Conversation:
+    return Conversation(desk, today=lambda: TODAY)
+
+
+def quotes(answer: object) -> list[str]:
+    assert isinstance(answer, Answer)
+    return [one.quote for one in answer.citations]
+
+
+def test_a_follow_up_is_completed_and_cites_only_what_it_used(desk: Desk, conversation: Conversation) -> None:
+    assert quotes(conversation.reply("what did Russia demand?")) == ["Russia demanded four regions."]
+    assert quotes(conversation.reply("and what did Ukraine say?")) == [
+        "Ukraine said no.",
+        "Ukraine said no, too, in another report.",
+    ]
+    conversation.reply("and Turkey?")
+    assert [(one.text, one.shown) for one in desk.asked] == [
+        ("what did Russia demand?", "what did Russia demand?"),
+        ("what did Ukraine say?", "and what did Ukraine say?"),
+        ("what did Turkey say?", "and Turkey?"),
+    ]
+
+
+def test_time_words_of_the_turn_before_are_kept_and_counted_from_today(desk: Desk, conversation: Conversation) -> None:
+    conversation.reply("what did Russia demand last week?")
+    conversation.reply("and Ukraine?")
+    words = window("what did Russia demand last week?", TODAY)
+    assert words
+    assert [(one.scope, one.read_as) for one in desk.asked] == [(Scope(words.since, words.until), "last week")] * 2
+
+
+def test_after_new_nothing_is_completed(desk: Desk, conversation: Conversation) -> None:
+    conversation.reply("what did Russia demand?")
+    assert conversation.reply("/new") == messages.NEW
+    conversation.reply("and Ukraine?")
+    assert desk.asked[-1].text == "Ukraine?"
+
+
+def test_filters_hold_until_they_are_lifted(desk: Desk, conversation: Conversation) -> None:
+    assert conversation.reply("/since 2025-05-01") == "Answers come only from articles published since 1 May 2025."
+    assert conversation.reply("/until 31 May 2025") == "Answers come only from articles published 1–31 May 2025."
+    assert (
+        conversation.reply("/outlet The Courier")
+        == "Answers come only from articles published 1–31 May 2025, by The Courier."
+    )
+    conversation.reply("what did Russia demand?")
+    assert desk.asked[-1].scope == Scope(date(2025, 5, 1), date(2025, 5, 31), ("The Courier",))
+    conversation.reply("/since")
+    conversation.reply("/until")
+    assert conversation.reply("/outlet") == messages.EVERYTHING
+
+
+def test_days_the_wrong_way_round_change_nothing(desk: Desk, conversation: Conversation) -> None:
+    conversation.reply("/since 2025-05-10")
+    assert (
+        conversation.reply("/until 2025-05-01")
+        == "The first day, 10 May 2025, is after the last, 1 May 2025. Change one of them."
+    )
+    conversation.reply("what did Russia demand?")
+    assert desk.asked[-1].scope == Scope(since=date(2025, 5, 10))
+
+
+def test_next_and_more_move_over_the_citations(conversation: Conversation) -> None:
+    conversation.reply("what did Ukraine demand?")
+    second = conversation.reply("/next")
+    assert isinstance(second, Shown)
+    assert (second.citation.quote, second.number, second.count) == ("Ukraine said no, too, in another report.", 2, 2)
+    assert conversation.reply("/next") == "That was the last one of 2."
+    assert conversation.reply("/more") == messages.WHOLE_ARTICLE
+
+
+def test_more_shows_more_each_time_up_to_the_whole_article(conversation: Conversation) -> None:
+    conversation.reply("what did Russia demand?")
+    seen = []
+    while isinstance(reply := conversation.reply("/more"), Shown):
+        seen.append(reply.citation)
+    assert reply == messages.WHOLE_ARTICLE
+    assert [len(one.context) for one in seen] == sorted({len(one.context) for one in seen})
+    assert seen[-1].context == TALKS.article.text
+    assert {one.quote for one in seen} == {"Russia demanded four regions."}
+
+
+def test_wider_never_leaves_the_stored_text() -> None:
+    citation = wider(cite(TALKS, (0, 26)))
+    assert TALKS.article.text.startswith(citation.context)
+    assert (citation.before, citation.start, citation.end) == ("", 0, 26)
+
+
+def test_sources_are_the_cited_articles_first(conversation: Conversation) -> None:
+    conversation.reply("another report")
+    assert conversation.reply("/sources") == Sources((ECHO, TALKS))
+
+
+@pytest.mark.parametrize("command", ["/more", "/next", "/sources"])
+def test_commands_before_a_question_say_so(conversation: Conversation, command: str) -> None:
+    assert conversation.reply(command) == messages.NOTHING_ASKED
+
+
+def test_what_cannot_be_done_is_a_sentence(conversation: Conversation) -> None:
+    assert conversation.reply("/nxt") == "There is no /nxt. Did you mean /next? /help lists the commands."
+    assert conversation.reply("/\x1b[31mzzz") == "There is no /[31mzzz. /help lists the commands."
+    assert conversation.reply("???") == "The question is empty. Ask something such as: what did Russia demand?"
+    assert conversation.reply("/since soon") == (
+        "The date 'soon' is not readable. Write day, month and year like 2025-05-16."
+    )
+    assert conversation.reply("/quit") == End()
+    assert conversation.reply("/help") == messages.HELP
+
+
+@pytest.mark.parametrize("text", ["2025-05-16", " 20250516 ", "16 May 2025", "16.05.2025", "May 16, 2025"])
+def test_a_day_in_any_spelling(text: str) -> None:
+    assert read_day(text) == date(2025, 5, 16)
+
+
+def test_no_day_is_an_error() -> None:
+    with pytest.raises(BadArticle, match=r"The date is empty\. Write it like 2025-05-16\."):
+        read_day("  ")
+
+
+def test_every_command_of_the_help_exists(conversation: Conversation) -> None:
+    named: Callable[[str], bool] = lambda word: word.startswith("/")  # noqa: E731
+    for command in filter(named, messages.HELP.split()):
+        reply = conversation.reply(command)
+        assert not (isinstance(reply, str) and reply.startswith("There is no"))
