@@ -1,8 +1,8 @@
 """Questions for `ask --batch`: one JSON object a line."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from bot import messages
@@ -20,6 +20,7 @@ class Asked:
     said: str
     question: Question | None
     problem: str = ""
+    row: Mapping[str, object] = field(default_factory=dict)  # the whole line, for what else it says
 
 
 def questions(lines: Iterable[str], scope: Scope, citations: int, today: Callable[[], date]) -> Iterator[Asked]:
@@ -59,7 +60,7 @@ def _asked(raw: str, scope: Scope, citations: int, today: Callable[[], date]) ->
         question = read_question(said, today=day, scope=within, citations=citations)
     except (BadQuestion, BadArticle) as error:
         return Asked(row.get("id"), said, None, str(error))
-    return Asked(row.get("id"), said, question)
+    return Asked(row.get("id"), said, question, row=row)
 
 
 def _scope(row: dict[str, object], default: Scope) -> Scope:

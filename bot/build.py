@@ -16,6 +16,7 @@ from retrieval.vectors import Vectors, read_json
 
 if TYPE_CHECKING:
     from retrieval.desk import Desk
+    from retrieval.search import Search
 
 BULK = 300  # passages from which it pays to start a quicker engine than the one for questions
 
@@ -38,7 +39,9 @@ class House:
     def vectors(self) -> Vectors:
         """The sample's vectors are never on the Chroma server, where they would mix with the user's."""
         url = None if self.sample else self.settings.chroma
-        return Vectors(self.folder / "vectors", url=url.get_secret_value() if url else "")
+        return Vectors(
+            self.folder / "vectors", url=url.get_secret_value() if url else "", collection=self.settings.collection
+        )
 
     @cached_property
     def keywords(self) -> Keywords:
@@ -103,20 +106,26 @@ class House:
 
     @cached_property
     def desk(self) -> "Desk":
+        from retrieval.desk import Desk  # here: an intake asks nothing
         from retrieval.reader import load_reader
 
-        from retrieval.desk import Desk  # here: an intake asks nothing
+        reader = load_reader(self.search.weights, lambda: self.encoder, self.settings.threshold)
+        return Desk(self.search, reader, self.archive)
+
+    @cached_property
+    def search(self) -> "Search":
         from retrieval.search import Search
 
-        self.index().check()
-        search = Search(self.archive, self.vectors, self.keywords, lambda: self.encoder)
-        reader = load_reader(search, lambda: self.encoder, self.settings.threshold)
-        return Desk(search, reader, self.archive)
+        if self.indexed:
+            self.index().check()
+        return Search(self.archive, self.vectors, self.keywords, lambda: self.encoder)
 
     def _bulk_encoder(self) -> Encoder:
         return load_encoder(self.settings.model, self.models, engine=self.settings.engine, bulk=True)
 
     def close(self) -> None:
+        if "vectors" in self.__dict__:
+            self.vectors.close()
         if "archive" in self.__dict__:
             self.archive.close()
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from corpus.archive import Revision
     from corpus.intake import Report
     from retrieval.answer import Answer
+    from retrieval.desk import Desk
     from retrieval.scope import Scope
 
 SAMPLE_WAIT = 60.0  # seconds that a question waits for another process to take the sample in
@@ -133,7 +134,7 @@ def ingest(paths: tuple[str, ...], dry_run: bool, wait: float, as_json: bool) ->
         from bot.progress import shown
 
         try:
-            with shown() as progress:
+            with shown(messages.READ if dry_run else messages.STORED) as progress:
                 items = read(paths, sys.stdin.buffer)
                 take_in(items, house.archive, dry=dry_run, progress=lambda _: progress.read(), report=report)
                 if not dry_run:
@@ -268,7 +269,7 @@ def ask(
     with _house(sample) as house:
         scope = _scope(since, until, outlets, as_of)
         limit = citations or house.settings.citations
-        answer = _answering(house)
+        answer = _answering(house).ask
         if batch:
             _ask_all(answer, _lines(batch), scope, limit, explain, as_json)
         else:
@@ -328,22 +329,14 @@ def _scope(since: date | None, until: date | None, outlets: Sequence[str], as_of
     return Scope(since, until, tuple(filter(None, map(line, outlets))), as_of)
 
 
-def _answering(house: "House") -> Callable[..., "Answer"]:
-    """The desk's `ask`, its index in step; or, for an empty archive, the refusal that says what to do."""
+def _answering(house: "House") -> "Desk":
+    """The desk, its index in step."""
     house.warm_up()
     if house.sample:
         _take_in_sample(house)
-    if house.archive.position() == 0:
-        return _empty
     if house.behind():
         _bring_up(house)
-    return house.desk.ask
-
-
-def _empty(question: Any) -> "Answer":
-    from retrieval.answer import Answer, Reason
-
-    return Answer(question, False, 0.0, "", (), (), 0.0, reason=Reason.EMPTY.value)
+    return house.desk
 
 
 def _bring_up(house: "House") -> None:
@@ -377,20 +370,45 @@ def chat(since: date | None, until: date | None, outlets: tuple[str, ...], as_of
     from bot.conversation import Conversation
 
     with _house(sample) as house:
-        answer = _answering(house)
+        desk = _answering(house)
         conversation = Conversation(
-            _Desk(answer), scope=_scope(since, until, outlets, as_of), citations=house.settings.citations
+            desk, scope=_scope(since, until, outlets, as_of), citations=house.settings.citations
         )
         articles = messages.plural(house.archive.articles_on(None, None), "article")
         terminal.run(conversation, messages.WELCOME.format(articles=articles))
 
 
-class _Desk:
-    def __init__(self, ask: Callable[..., "Answer"]) -> None:
-        self.ask = ask
+@cli.command()
+@click.argument("questions", type=click.File("rb"))
+@_filters
+@as_json
+def measure(
+    questions: IO[bytes],
+    since: date | None,
+    until: date | None,
+    outlets: tuple[str, ...],
+    as_of: date | None,
+    as_json: bool,
+) -> None:
+    """Ask QUESTIONS, a file as for `ask --batch` with accepted `answers` on each line, and print how good it went."""
+    from bot.batch import questions as read_questions
+    from bot.progress import counted
+    from retrieval.measure import measure as measured
 
+    with _house() as house:
+        answer = _answering(house).ask
+        rows = list(read_questions(_lines(questions), _scope(since, until, outlets, as_of), 3, date.today))
+        bad = next((one for one in rows if one.question is None), None)
+        if bad:
+            raise Refused(f"{bad.id}: {bad.problem}")
+        figures = measured((one.row, answer(one.question)) for one in counted(rows, messages.ASKING) if one.question)
+    if as_json:
+        _print_json([asdict(figure) for figure in figures])
+        return
+    from bot.channels import terminal
 
-# Measuring: `measure QUESTIONS` stands here; it asks through `_answering(house)` and `bot.batch.questions`
+    rows_shown = [(one.name, f"{one.value:.4f}", f"{one.count:,}") for one in figures]
+    terminal.table(rows_shown, messages.FIGURES_HEAD)
 
 
 # What is there

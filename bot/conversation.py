@@ -11,7 +11,7 @@ from bot.followup import complete
 from corpus.archive import Revision
 from corpus.article import BadArticle, line
 from retrieval.answer import Answer
-from retrieval.citation import Citation
+from retrieval.citation import Citation, FalseQuote
 from retrieval.question import BadQuestion, Question, read_question
 from retrieval.scope import Scope
 
@@ -20,6 +20,9 @@ MORE = 600  # characters that /more adds on either side, up to the end of a para
 
 class Desk(Protocol):
     def ask(self, question: Question) -> Answer: ...
+    def proven(self, citation: Citation) -> Citation:
+        """The same citation, checked again. Raises FalseQuote."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ class Conversation:
         text = line(text)
         try:
             return self._obey(text) if text.startswith("/") else self.ask(text)
-        except (BadQuestion, BadArticle) as error:
+        except (BadQuestion, BadArticle, FalseQuote) as error:
             return str(error)
 
     def ask(self, text: str) -> Answer:
@@ -117,7 +120,7 @@ class Conversation:
         """The same citation with more of its article around it, each time more."""
         if self._shown is None:
             return messages.NOTHING_CITED if self._last else messages.NOTHING_ASKED
-        wide = wider(self._shown.citation)
+        wide = self._desk.proven(wider(self._shown.citation))
         if wide == self._shown.citation:
             return messages.WHOLE_ARTICLE
         self._shown = replace(self._shown, citation=wide)
@@ -129,7 +132,8 @@ class Conversation:
         if self._shown.number == self._shown.count:
             return messages.LAST_CITATION.format(count=self._shown.count)
         number = self._shown.number + 1
-        self._shown = Shown(self._last.answer.citations[number - 1], number, self._shown.count)
+        citation = self._desk.proven(self._last.answer.citations[number - 1])
+        self._shown = Shown(citation, number, self._shown.count)
         return self._shown
 
     def _obey(self, text: str) -> Reply:

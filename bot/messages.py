@@ -8,6 +8,7 @@ from datetime import date, datetime
 SETTING_DATA = "folder of the archive, its indexes and the models"
 SETTING_ARCHIVE = "database of the articles"
 SETTING_CHROMA = "address of a Chroma server; empty: Chroma runs inside"
+SETTING_COLLECTION = "name of the vectors in Chroma; archives that share a Chroma server need different ones"
 SETTING_MODEL = "name or folder of the model that turns text into vectors"
 SETTING_MODELS = "folder of the models as exported"
 SETTING_ENGINE = "what runs the model: auto, onnxruntime, openvino or torch"
@@ -18,6 +19,7 @@ SETTING_NEEDS = {
     "data": "Give it a folder",
     "archive": "Give it a database URL such as postgresql+psycopg://user:password@host/pullquote",
     "chroma": "Give it the address of a Chroma server such as http://localhost:8000",
+    "collection": "Give it 3 to 512 letters, digits, dots, hyphens or underscores",
     "model": "Give it a model name or a folder",
     "models": "Give it a folder",
     "engine": "Give it auto, onnxruntime, openvino or torch",
@@ -39,9 +41,11 @@ def unknown_variable(variable: str, close: Sequence[str]) -> str:
 # Taking articles in
 
 READ = "{count:,} articles read"
+STORED = "{count:,} articles stored"
 INDEXED = "{done:,} of {total:,} passages indexed, {rate:.0f} a second, {left} left"
 INDEXING = "indexing passages"
 READING = "reading articles"
+ASKING = "questions asked"
 CATCHING_UP = "The index is behind the archive: catching up first."
 BEHIND = "Another pullquote is changing the archive; this answer comes from what is indexed so far."
 PREPARING_MODEL = "Preparing the model {model}; this happens once."
@@ -138,6 +142,7 @@ FORGET = "Forget “{title}” ({url}) and its {revisions} for good?"
 FORGOTTEN = "Forgotten: “{title}” ({url})."
 KEPT = "Nothing was changed."
 CONFIRM = "This deletes an article for good. Say so with --yes."
+FIGURES_HEAD = ("figure", "value", "questions")
 LIST_HEAD = ("number", "published", "outlet", "headline")
 SETTINGS_HEAD = ("name", "variable", "value", "from", "meaning")
 EXPORTED = "{rows} written to {file}."

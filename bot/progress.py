@@ -4,7 +4,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from bot import messages
 from retrieval.encoder import Encoder, Matrix
 
 EVERY = 3.0  # seconds between two plain lines
+T = TypeVar("T")
 PIECE = 128  # passages between two movements of the bar: a few seconds' work at most
 
 
@@ -56,15 +58,18 @@ class Counted:
 class Lines:
     """For logs and pipes."""
 
-    def __init__(self, write: Callable[[str], object], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, write: Callable[[str], object], clock: Callable[[], float] = time.monotonic, said: str = messages.READ
+    ) -> None:
         self._write = write
+        self._said = said
         self._clock = clock
         self._last = self._begun = clock()
         self._articles = self._total = self._done = 0
 
     def read(self) -> None:
         self._articles += 1
-        self._now_and_then(lambda: messages.READ.format(count=self._articles))
+        self._now_and_then(lambda: self._said.format(count=self._articles))
 
     def expect(self, passages: int) -> None:
         self._total, self._begun = passages, self._clock()
@@ -114,10 +119,11 @@ class Bar:
 
 
 @contextmanager
-def shown() -> Iterator[Progress]:
-    """The progress for this standard error."""
+def shown(said: str = messages.READ) -> Iterator[Progress]:
+    """The progress for this standard error; `said` is what plain lines say of articles."""
     if not sys.stderr.isatty():
-        yield Lines(lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201 - plain lines are the point
+        write = partial(print, file=sys.stderr, flush=True)  # plain lines are the point
+        yield Lines(write, said=said)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
@@ -131,3 +137,19 @@ def shown() -> Iterator[Progress]:
     )
     with RichProgress(*columns, TextColumn("{task.fields[left]}"), console=Console(stderr=True)) as bar:
         yield Bar(bar)
+
+
+def counted(items: Sequence[T], what: str) -> Iterator[T]:
+    """The items, one by one, with a bar or plain lines that say how many have gone by."""
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import track
+
+        yield from track(items, description=what, console=Console(stderr=True))
+        return
+    last = time.monotonic()
+    for number, item in enumerate(items, 1):
+        yield item
+        if time.monotonic() - last >= EVERY:
+            last = time.monotonic()
+            print(f"{number:,} of {len(items):,} {what}", file=sys.stderr, flush=True)  # noqa: T201 - as above

@@ -63,6 +63,11 @@ class Settings(BaseSettings):
         default=None, description=messages.SETTING_ARCHIVE
     )
     chroma: Annotated[SecretStr, AfterValidator(_web)] | None = Field(default=None, description=messages.SETTING_CHROMA)
+    collection: str = Field(
+        default="passages",
+        pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]{1,510}[a-zA-Z0-9]$",
+        description=messages.SETTING_COLLECTION,
+    )
     model: str = Field(default=DEFAULT_MODEL, description=messages.SETTING_MODEL)
     models: Folder | None = Field(default=None, description=messages.SETTING_MODELS)
     engine: Literal["auto", "onnxruntime", "openvino", "torch"] = Field(

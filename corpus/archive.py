@@ -368,6 +368,7 @@ def _explained(error: sa.exc.SQLAlchemyError) -> ArchiveError:
     cause = str(getattr(error, "orig", None) or error).splitlines()[0]
     advice = {
         "full": "The disk is full: free some space and run the command again. What was reported as stored is safe.",
+        "disk I/O": "The disk is full or failing: look at its space, then run the command again.",
         "locked": "Another program is writing to it: wait until it has finished.",
         "malformed": "The file is damaged: put a backup in its place, or ingest an export into a new one.",
         "readonly": "It cannot be written: check the folder's permissions.",
@@ -409,9 +410,12 @@ def engine_at(where: Path | str) -> sa.Engine:
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
-    """WAL: readers go on while an intake writes. FULL: a commit that was reported survives a power cut too."""
+    """WAL: readers go on while an intake writes. FULL: a commit that was reported survives a power cut too.
+
+    secure_delete: what is forgotten is overwritten in the file.
+    """
     connection.isolation_level = None  # SQLAlchemy says BEGIN itself, so that DDL is in the transaction too
-    for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
     connection.create_function("lower", 1, str.lower, deterministic=True)  # SQLite's own knows only ASCII
 

@@ -9,7 +9,7 @@ from typing import NewType
 
 MAX_TEXT = 2_000_000  # characters of one article; the longest in a news archive are books' worth of live blog
 MAX_FIELD = 1_000  # characters of a title, an outlet or an author
-MAX_URL = 4_000
+MAX_URL = 2_000  # bytes; PostgreSQL indexes no value of more than 2,700
 
 Span = tuple[int, int]  # [start, end) in characters of one text
 Normal = NewType("Normal", str)  # text that went through `normalise`
@@ -102,8 +102,8 @@ def make_article(
     if len(body) > MAX_TEXT:
         raise BadArticle(f"The text has {len(body):,} characters; the limit is {MAX_TEXT:,}. Split it into articles.")
     url = "".join(line(url).split(" "))
-    if not url or len(url) > MAX_URL:
-        raise BadArticle(f"The URL is empty or longer than {MAX_URL:,} characters. Give each article its address.")
+    if not url or len(url.encode()) > MAX_URL:
+        raise BadArticle(f"The URL is empty or longer than {MAX_URL:,} bytes. Give each article its address.")
     names = tuple(dict.fromkeys(name for name in map(line, authors) if name))
     headline = line(title) or _first_words(body)
     for field, value in (

@@ -47,13 +47,17 @@ def take_in(
     progress: Callable[[Item], object] = lambda item: None,
     report: Report | None = None,
 ) -> Report:
-    """Stores every readable item; a bad one is reported with its reason and stops nothing. Raises ArchiveError."""
+    """Stores every readable item; a bad one is reported with its reason and stops nothing. Raises ArchiveError.
+
+    `progress` is told of each article once it is stored.
+    """
     report = report or Report()
     stream = iter(items)
     while batch := list(islice(stream, BATCH)):
         _take_batch(batch, archive, dry, report)
         for item in batch:
-            progress(item)
+            if item.article is not None:
+                progress(item)
     if not dry:
         archive.note_intake({**report.counts, "failed": len(report.problems)})
     return report

@@ -24,7 +24,7 @@ class Desk:
         self._search = search
         self._reader = reader
         self._archive = archive
-        self._remembered: OrderedDict[tuple[object, Question], Answer] = OrderedDict()
+        self._remembered: OrderedDict[tuple[object, int, Question], Answer] = OrderedDict()
 
     def ask(self, question: Question) -> Answer:
         """The answer; at once where the same was asked before and neither index nor archive has changed since."""
@@ -38,7 +38,13 @@ class Desk:
             self._remembered.popitem(last=False)
         return replace(answer, seconds=perf_counter() - begun)
 
+    def proven(self, citation: Citation) -> Citation:
+        """A citation that is shown again, checked again. Raises FalseQuote."""
+        return check(citation, self._archive)
+
     def _answer(self, question: Question) -> Answer:
+        if not self._archive.articles_on(None, None):
+            return self._refused(question, Reading(False, 0.0, (), ()), Reason.EMPTY, ())
         begun = perf_counter()
         found = self._search(question)
         searched = perf_counter()
@@ -48,30 +54,28 @@ class Desk:
         return replace(answer, explained={"seconds": stages, **reading.explained})
 
     def _cited(self, question: Question, reading: Reading) -> Answer:
-        citations = self._proven([cite(one.revision, one.span) for one in reading.choices[: question.citations]])
+        citations = self._all_proven([cite(one.revision, one.span) for one in reading.choices[: question.citations]])
         if not citations:
             return self._refused(question, reading, Reason.UNPROVEN, reading.ranked)
         text = "\n".join(one.quote for one in citations)
         return Answer(question, True, reading.confidence, text, citations, reading.ranked, 0.0)
 
-    def _proven(self, citations: Sequence[Citation]) -> tuple[Citation, ...]:
+    def _all_proven(self, citations: Sequence[Citation]) -> tuple[Citation, ...]:
         """Those that stand in the archive. One that does not (its article was just forgotten) is left out."""
         proven = []
         for citation in citations:
             try:
-                proven.append(check(citation, self._archive))
+                proven.append(self.proven(citation))
             except FalseQuote:
                 continue
         return tuple(proven)
 
     def _still_true(self, answer: Answer) -> bool:
-        return self._proven(answer.citations) == answer.citations
+        return self._all_proven(answer.citations) == answer.citations
 
     def _refuse(self, question: Question, reading: Reading) -> Answer:
         """Says why: nothing there, only outside the dates or outlets asked for, or only weak matches."""
         scope = question.scope
-        if self._archive.position() == 0 or not self._archive.articles_on(None, None):
-            return self._refused(question, reading, Reason.EMPTY, ())
         if scope.narrow:
             wider = replace(question, scope=Scope())
             outside = self._reader.read(wider, self._search(wider))

@@ -13,6 +13,7 @@ from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from corpus.archive import NEVER_DATED
 from corpus.article import Span
@@ -27,12 +28,12 @@ UNDATED_AGE = 3_650  # days: an article without a date counts as an old one
 
 KINDS = ("person", "place", "number", "date", "reason", "quotation", "thing")
 _ASKS = {
-    "person": r"\bwho(m|se)?\b|\b(which|what) (\w+ ){0,3}?(person|man|woman|president|minister|leader|senator|actor|actress"
-    r"|singer|star|player|athlete|coach|author|official|spokes\w+|politician|judge|celebrity|ceo|rapper|director)\b",
-    "place": r"\bwhere\b|\b(which|what|in which|to which) (\w+ ){0,2}?(country|countries|nation|city|cities|state|states"
-    r"|continent|place|town|region|county|island|province|capital|river|airport|location|venue)\b",
-    "number": r"\bhow (many|much|old|long|far|big|tall|high|large|often|fast|heavy)\b|\b(what|which) (\w+ ){0,2}?(percent\w*"
-    r"|number|share|amount|age|price|cost|score|rate|sum|proportion|magnitude|figure)\b",
+    "person": r"\bwho(m|se)?\b|\b(which|what) (\w+ ){0,3}?(person|man|woman|president|minister|leader|senator|actor"
+    r"|actress|singer|star|player|athlete|coach|author|official|spokes\w+|politician|judge|celebrity|ceo|rapper|director)\b",
+    "place": r"\bwhere\b|\b(which|what|in which|to which) (\w+ ){0,2}?(country|countries|nation|city|cities|state"
+    r"|states|continent|place|town|region|county|island|province|capital|river|airport|location|venue)\b",
+    "number": r"\bhow (many|much|old|long|far|big|tall|high|large|often|fast|heavy)\b|\b(what|which) (\w+ ){0,2}?"
+    r"(percent\w*|number|share|amount|age|price|cost|score|rate|sum|proportion|magnitude|figure)\b",
     "date": r"\bwhen\b|\b(what|which) (\w+ ){0,1}?(year|date|day|month|week|time|decade|century)\b",
     "reason": r"\bwhy\b|\bwhat (was|is|were) (the |one )?(\w+ )?(reason|cause|motive)|\bwhat caused\b|\bhow come\b",
     "quotation": r"\b(did|does|has|have) [\w .'’-]+? (say|said|tell|told|call|called|describe|described|demand|demanded"
@@ -179,7 +180,7 @@ def _age(asked: Asked, found: Found) -> tuple[float, float]:
 SENTENCE_NAMES = (
     "cosine", "cosine_gap", "cosine_rank", "coverage", "coverage_gap", "coverage_before", "coverage_around",
     "pairs", "names", "kind_number", "kind_date", "kind_name", "kind_reason", "kind_quote", "new_words", "words",
-    "asks", "pronoun", "first", "place", "in_article", "passage", "passage_gap", "passage_rank",
+    "asks", "pronoun", "first", "place", "in_article", "passage_gap", "passage_rank",
 )  # fmt: skip
 
 
@@ -197,7 +198,7 @@ def sentence_features(
     rows = [
         [
             *_sentence_row(asked, seen[p], s, float(cosines[n]), own[n]),
-            *(float(scores[p]), float(max(scores) - scores[p]), 1 / (1 + p)),
+            *(float(max(scores) - scores[p]), 1 / (1 + p)),
         ]
         for n, (p, s) in enumerate(picked)
     ]
@@ -273,3 +274,47 @@ def runs(one: Seen) -> list[Span]:
         for last in range(first, min(first + MOST_SENTENCES, len(lengths)))
         if last == first or sum(lengths[first : last + 1]) <= MOST_WORDS
     ]
+
+
+_OF_PASSAGE = (
+    "cosine", "bm25_full", "coverage_both", "coverage_sentence", "coverage_two", "pairs", "names_both", "missing",
+)  # fmt: skip
+_OF_SENTENCE = ("cosine", "coverage", "coverage_around", "names", "pairs")
+CONFIDENCE_NAMES = (
+    "chance", "chance_elsewhere", "odds", "score", "score_second",
+    "cosine_mean", "bm25_mean", "cosine_peak", "bm25_peak",
+    *(f"first_{name}" for name in _OF_PASSAGE),
+    *(f"most_{name}" for name in _OF_PASSAGE),
+    *(f"chosen_{name}" for name in _OF_PASSAGE),
+    *(f"sentence_{name}" for name in _OF_SENTENCE),
+)  # fmt: skip
+_AGE = [PASSAGE_NAMES.index("age"), PASSAGE_NAMES.index("this_week")]
+_READ = 8  # passages over which a maximum is taken
+
+
+def confidence_features(
+    *,
+    passage_rows: Matrix,
+    weights: NDArray[np.float64],
+    sentence_row: Matrix,
+    odds: float,
+    chances: tuple[float, float],
+    chosen: int,
+) -> NDArray[np.float64]:
+    """One row of CONFIDENCE_NAMES. The age of the reports ranks them but says nothing of whether they answer."""
+    ageless = np.array(weights)
+    ageless[_AGE] = 0
+    scores = np.sort(passage_rows @ ageless)[::-1]
+    columns = [PASSAGE_NAMES.index(name) for name in _OF_PASSAGE]
+    cosine = np.sort(passage_rows[:, PASSAGE_NAMES.index("cosine")])[::-1]
+    bm25 = np.sort(passage_rows[:, PASSAGE_NAMES.index("bm25_full")])[::-1]
+    return np.concatenate(
+        [
+            [*chances, odds, scores[0], scores[min(1, len(scores) - 1)]],
+            [cosine[:5].mean(), bm25[:5].mean(), cosine[0] - cosine[:10].mean(), bm25[0] - bm25[:10].mean()],
+            passage_rows[0, columns],
+            passage_rows[:_READ, columns].max(axis=0),
+            passage_rows[chosen, columns],
+            sentence_row[[SENTENCE_NAMES.index(name) for name in _OF_SENTENCE]],
+        ]
+    ).astype(np.float64)

@@ -2,19 +2,20 @@
 
 import math
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import tantivy
 
-from retrieval.scope import STANDING, Entry, Scope, outlet_key
-from retrieval.vectors import Stamp, WrongIndex, read_json, write_json
+from retrieval.scope import FIELD_NAMES, STANDING, Entry, Scope, outlet_code
+from retrieval.vectors import Stamp, WrongIndex, failure, read_json, write_json
 
 TITLE_WEIGHT = 0.5
 _HEAP = 64_000_000  # bytes for the writer; tantivy wants at least 15 MB a thread
-_INTEGERS = ("id", "revision", "day", "since", "until")
+
 
 # Words that a question is made of and that an answer need not hold. Short on purpose: BM25 weighs the rest down.
 _ASKING = frozenset(
@@ -39,19 +40,20 @@ class Keywords:
     def apply(self, entries: Sequence[Entry], revisions: Iterable[int], stamp: Stamp) -> None:
         """Puts these entries in the place of whatever these revisions had, in one commit; then moves the stamp."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        index = tantivy.Index(_schema(), path=str(self._folder))
-        writer = index.writer(_HEAP, 1)
-        for revision in set(revisions):
-            writer.delete_documents_by_term("revision", revision)
-        for one in entries:
-            integers = dict(zip(_INTEGERS, one.fields, strict=False))
-            writer.add_document(tantivy.Document(**integers, outlet=one.outlet, title=one.title, text=one.text))
-        writer.commit()
-        writer.wait_merging_threads()
+        with self._explained():
+            writer = tantivy.Index(_schema(), path=str(self._folder)).writer(_HEAP, 1)
+            for revision in set(revisions):
+                writer.delete_documents_by_term("revision", revision)
+            for one in entries:
+                numbers = dict(zip(FIELD_NAMES, one.fields, strict=True))
+                writer.add_document(tantivy.Document(**numbers, title=one.title, text=one.text))
+            writer.commit()
+            writer.wait_merging_threads()
         write_json(self._folder / "stamp.json", {name: getattr(stamp, name) for name in stamp.__dataclass_fields__})
 
     def clear(self) -> None:
         self._opened = None
+        (self._folder / "stamp.json").unlink(missing_ok=True)  # first: what a kill leaves must not pass for an index
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def search(self, question: str, k: int, scope: Scope) -> list[tuple[int, float]]:
@@ -77,8 +79,17 @@ class Keywords:
         if stamp is None:
             raise WrongIndex("There is no keyword index yet. Make it with: pullquote reindex")
         if self._opened is None or self._opened[0] != stamp:
-            self._opened = stamp, tantivy.Index.open(str(self._folder)).searcher()
+            with self._explained():
+                self._opened = stamp, tantivy.Index.open(str(self._folder)).searcher()
         return self._opened[1]
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """tantivy's errors, all of them ValueError, come out as WrongIndex."""
+        try:
+            yield
+        except ValueError as error:
+            raise WrongIndex(failure("keyword", self._folder, error)) from error
 
 
 def stems(text: str) -> list[str]:
@@ -107,9 +118,8 @@ def _analyzer() -> Any:
 @lru_cache(maxsize=1)
 def _schema() -> Any:
     builder = tantivy.SchemaBuilder()
-    for name in _INTEGERS:
+    for name in FIELD_NAMES:
         builder.add_integer_field(name, stored=False, indexed=True, fast=True)
-    builder.add_text_field("outlet", stored=False, tokenizer_name="raw", index_option="basic")
     builder.add_text_field("title", stored=False, tokenizer_name="en_stem", index_option="freq")
     builder.add_text_field("text", stored=False, tokenizer_name="en_stem", index_option="freq")
     return builder.build()
@@ -135,7 +145,7 @@ def _limits(scope: Scope) -> list[Any]:
     else:
         limits.append(_between("until", STANDING, STANDING))
     if scope.outlets:
-        names = [tantivy.Query.term_query(_schema(), "outlet", outlet_key(one)) for one in scope.outlets]
+        names = [tantivy.Query.term_query(_schema(), "outlet", outlet_code(one)) for one in scope.outlets]
         limits.append(tantivy.Query.boolean_query([(tantivy.Occur.Should, name) for name in names]))
     return [tantivy.Query.const_score_query(limit, 0.0) for limit in limits]
 

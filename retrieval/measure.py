@@ -25,7 +25,6 @@ class Figure:
     name: str
     value: float
     count: int
-    note: str = ""
 
 
 def measure(asked: Iterable[tuple[Mapping[str, object], Answer]]) -> list[Figure]:

@@ -1,12 +1,13 @@
 """From a question to passages: meaning and keywords, filtered, fused, near-identical ones collapsed."""
 
+import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from corpus.archive import Archive, StoredPassage
 from retrieval.answer import Found
 from retrieval.encoder import Encoder
-from retrieval.keywords import Keywords, stems
+from retrieval.keywords import Keywords
 from retrieval.question import Question
 from retrieval.vectors import Vectors
 
@@ -14,6 +15,9 @@ DEPTH = 100  # passages asked of each index; the right one is among them for 88-
 WIDTH = 40  # passages handed on
 MEANING = 0.5  # weight of the cosine; the rest is BM25 as a share of the best
 ALIKE = 0.8  # Jaccard similarity of word triples from which two passages count as one
+SKETCH = 12  # of a passage's triples, the first by alphabet: two that are alike share one of them all but surely
+
+Triples = frozenset[tuple[str, ...]]
 
 
 class Search:
@@ -75,11 +79,15 @@ def _rank(one: int, ranked: Mapping[int, float]) -> int | None:
 
 def collapse(found: Sequence[Found]) -> list[Found]:
     """Near-identical passages (a report that several outlets carry) as one: the best stays and names its copies."""
-    kept: list[tuple[Found, frozenset[tuple[str, ...]]]] = []
+    kept: list[tuple[Found, Triples]] = []
+    owners: dict[tuple[str, ...], int] = {}  # a triple of a kept passage's sketch -> its place
     for one in found:
         triples = _triples(one.stored)
-        twin = next((n for n, (_, other) in enumerate(kept) if _alike(triples, other)), None)
+        sketch = heapq.nsmallest(SKETCH, triples)
+        rivals = {owners[triple] for triple in sketch if triple in owners}
+        twin = next((n for n in sorted(rivals) if _alike(triples, kept[n][1])), None)
         if twin is None:
+            owners |= dict.fromkeys(sketch, len(kept))
             kept.append((one, triples))
         else:
             first, words = kept[twin]
@@ -87,12 +95,10 @@ def collapse(found: Sequence[Found]) -> list[Found]:
     return [one for one, _ in kept]
 
 
-def _triples(stored: StoredPassage) -> frozenset[tuple[str, ...]]:
-    words = stems(stored.passage.text)
+def _triples(stored: StoredPassage) -> Triples:
+    words = stored.passage.text.lower().split()
     return frozenset(zip(words, words[1:], words[2:], strict=False)) or frozenset({tuple(words)})
 
 
-def _alike(one: frozenset[tuple[str, ...]], other: frozenset[tuple[str, ...]]) -> bool:
-    if min(len(one), len(other)) < ALIKE * max(len(one), len(other)):
-        return False
+def _alike(one: Triples, other: Triples) -> bool:
     return len(one & other) >= ALIKE * len(one | other)

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -24,7 +24,8 @@ from retrieval.scope import FIELD_NAMES, Entry, Fields, Scope, as_fields
 
 EXACT_ROWS = 300_000  # an exact scan of so many takes about 50 ms on two cores
 _PAGE = 5_000  # Chroma takes at most 5,461 rows a call
-_COLLECTION = "passages"
+COLLECTION = "passages"
+ROOM = 20_000_000  # bytes free; with less, an index that fails to write has most likely run out of disk
 
 
 class WrongIndex(RuntimeError):
@@ -44,13 +45,22 @@ class Stamp:
 class Vectors:
     """Opens Chroma only to write, to make the snapshot anew, and for archives above `exact_rows`."""
 
-    def __init__(self, folder: Path, *, url: str = "", exact_rows: int = EXACT_ROWS) -> None:
+    def __init__(
+        self, folder: Path, *, url: str = "", collection: str = COLLECTION, exact_rows: int = EXACT_ROWS
+    ) -> None:
         self._folder = folder
         self._url = url
+        self._name = collection  # archives that share a Chroma server need different ones
         self._exact_rows = exact_rows
         self._client: Any = None
         self._collection: Any = None
         self._snapshot: tuple[Stamp, Fields, Matrix] | None = None
+
+    def close(self) -> None:
+        """Lets go of Chroma; the next use opens it again."""
+        client, self._client, self._collection = self._client, None, None
+        if client is not None:
+            client.close()
 
     # What is there
 
@@ -61,35 +71,39 @@ class Vectors:
 
     def stored_stamp(self) -> Stamp | None:
         """What Chroma holds, which an intake that was cut short may have left ahead of the snapshot."""
-        known = self._open().metadata or {}
+        with self._explained():
+            known = self._open().metadata or {}
         names = Stamp.__dataclass_fields__
         return Stamp(**{name: known[name] for name in names}) if all(name in known for name in names) else None
 
     def count(self) -> int:
-        return int(self._open().count())
+        with self._explained():
+            return int(self._open().count())
 
     # Writing
 
     def apply(self, entries: Sequence[Entry], rows: Matrix, revisions: Iterable[int], stamp: Stamp) -> None:
         """Puts these rows in the place of whatever these revisions had; then, and only then, moves the stamp."""
-        collection = self._open()
-        for page in _pages(sorted(set(revisions))):
-            collection.delete(where={"revision": {"$in": page}})
-        for start in range(0, len(entries), _PAGE):
-            page_entries = entries[start : start + _PAGE]
-            collection.upsert(
-                ids=[str(one.id) for one in page_entries],
-                embeddings=rows[start : start + _PAGE],
-                metadatas=[dict(zip(FIELD_NAMES[1:], one.fields[1:], strict=True)) for one in page_entries],
-            )
-        collection.modify(metadata=asdict(stamp))
+        with self._explained():
+            collection = self._open()
+            for page in _pages(sorted(set(revisions))):
+                collection.delete(where={"revision": {"$in": page}})
+            for start in range(0, len(entries), _PAGE):
+                page_entries = entries[start : start + _PAGE]
+                collection.upsert(
+                    ids=[str(one.id) for one in page_entries],
+                    embeddings=rows[start : start + _PAGE],
+                    metadatas=[dict(zip(FIELD_NAMES[1:], one.fields[1:], strict=True)) for one in page_entries],
+                )
+            collection.modify(metadata=asdict(stamp))
 
     def clear(self) -> None:
         """Forgets everything: the collection and the snapshot."""
         self._snapshot = None
         (self._folder / "snapshot.json").unlink(missing_ok=True)
-        self._open()
-        self._client.delete_collection(_COLLECTION)
+        with self._explained():
+            self._open()
+            self._client.delete_collection(self._name)
         self._collection = None
 
     def take_snapshot(self) -> None:
@@ -97,8 +111,9 @@ class Vectors:
         stamp = self.stored_stamp()
         if stamp is None or stamp == self.stamp():
             return
-        fields = self._stored_fields()
-        matrix = self._stored_rows(fields["id"], stamp.dimension)
+        with self._explained():
+            fields = self._stored_fields()
+            matrix = self._stored_rows(fields["id"], stamp.dimension)
         self._write_snapshot(stamp, fields, matrix)
 
     # Asking
@@ -125,9 +140,10 @@ class Vectors:
 
     def _approximate(self, vector: Matrix, k: int, fields: Fields) -> list[tuple[int, float]]:
         """From the HNSW graph, without a filter in Chroma, which is slow: superseded rows are passed over here."""
-        found = self._open().query(
-            query_embeddings=[vector], n_results=min(2 * k + 20, len(fields)), include=["distances"]
-        )
+        with self._explained():
+            found = self._open().query(
+                query_embeddings=[vector], n_results=min(2 * k + 20, len(fields)), include=["distances"]
+            )
         standing = set(fields["id"][Scope().mask(fields)].tolist())
         pairs = [(int(one), 1.0 - float(far)) for one, far in zip(found["ids"][0], found["distances"][0], strict=True)]
         return [pair for pair in pairs if pair[0] in standing][:k]
@@ -138,11 +154,27 @@ class Vectors:
         if self._collection is None:
             self._client = _connect(self._url) if self._url else _open_embedded(self._folder / "chroma")
             self._collection = self._client.get_or_create_collection(
-                _COLLECTION,
+                self._name,
                 embedding_function=None,
                 configuration={"hnsw": {"space": "cosine", "ef_search": 100}},
             )
         return self._collection
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """What Chroma raises comes out as WrongIndex: its errors have no common base, a server's are `Exception`."""
+        try:
+            yield
+        except (WrongIndex, OSError):
+            raise
+        except Exception as error:
+            self._collection = None  # it may have been made anew by another process
+            if self._url:
+                raise WrongIndex(
+                    f"The Chroma server at {_shown(self._url)} failed ({type(error).__name__}). Check that it runs and "
+                    "has space on its disk; then run the command again."
+                ) from error
+            raise WrongIndex(failure("vector", self._folder, error)) from error
 
     def _stored_fields(self) -> Fields:
         pages = _fetched(self._open(), self.count(), "metadatas")
@@ -218,6 +250,24 @@ def _fetched(collection: Any, total: int, include: str) -> Iterator[Any]:
         yield collection.get(include=[include], limit=_PAGE, offset=offset)
 
 
+def failure(which: str, folder: Path, error: Exception) -> str:
+    """Why an index failed, for a person. The libraries do not say when the disk is full, so that is looked up."""
+    free = shutil.disk_usage(folder).free if folder.exists() else ROOM
+    if free < ROOM:
+        return (
+            f"The disk is full: the {which} index at {folder} cannot be written. Free some space and run the command "
+            "again; the archive is intact."
+        )
+    cause = " ".join(str(error).split())[:200] or type(error).__name__
+    return f"The {which} index at {folder} failed: {cause}. If it does so again, run: pullquote reindex"
+
+
+def _shown(url: str) -> str:
+    """Without a password."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
 def _open_embedded(folder: Path) -> Any:
     import chromadb
     from chromadb.config import Settings
@@ -230,16 +280,23 @@ def _connect(url: str) -> Any:
     import chromadb
     from chromadb.config import Settings
 
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise WrongIndex(f"PULLQUOTE_CHROMA is {url!r}. Give it an address such as http://localhost:8000.")
-    port = parts.port or (443 if parts.scheme == "https" else 8000)
+    parts, port = urlsplit(url), None
+    with suppress(ValueError):  # a port that is no number
+        port = urlsplit(url).port or (443 if parts.scheme == "https" else 8000)
+    if parts.scheme not in ("http", "https") or not parts.hostname or port is None:
+        raise WrongIndex(f"PULLQUOTE_CHROMA is {_shown(url)!r}. Give it an address such as http://localhost:8000.")
     try:
         return chromadb.HttpClient(
-            parts.hostname, port, ssl=parts.scheme == "https", settings=Settings(anonymized_telemetry=False)
+            parts.hostname,
+            port,
+            ssl=parts.scheme == "https",
+            # Nothing is kept open between requests, which are few: Chroma's client never closes what it keeps.
+            settings=Settings(anonymized_telemetry=False, chroma_http_max_keepalive_connections=0),
         )
     except ValueError as error:
-        raise WrongIndex(f"No Chroma server answers at {url}. Start it with: chroma run --port {port}") from error
+        raise WrongIndex(
+            f"No Chroma server answers at {_shown(url)}. Start it with: chroma run --port {port}"
+        ) from error
 
 
 def read_json(file: Path) -> Any:

@@ -1,5 +1,6 @@
 """What tests of several packages share."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,3 +14,21 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     load_encoder(DEFAULT_MODEL, folder)
     return folder
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder and no PULLQUOTE_ variable."""
+    for name in [name for name in os.environ if name.upper().startswith("PULLQUOTE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def place(bare: Path, monkeypatch: pytest.MonkeyPatch, models: Path) -> Path:
+    """The data folder of the test, empty; the model stands ready."""
+    monkeypatch.setenv("PULLQUOTE_DATA", str(bare / "data"))
+    monkeypatch.setenv("PULLQUOTE_MODELS", str(models))
+    monkeypatch.setenv("PULLQUOTE_ENGINE", "onnxruntime")
+    return bare / "data"

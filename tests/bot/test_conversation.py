@@ -11,7 +11,7 @@ from corpus.archive import FOREVER, Revision, StoredPassage
 from corpus.article import BadArticle, Passage, make_article
 from corpus.sentences import sentences
 from retrieval.answer import Answer, Found
-from retrieval.citation import cite
+from retrieval.citation import Citation, check, cite
 from retrieval.question import Question
 from retrieval.scope import Scope
 from retrieval.when import window
@@ -47,6 +47,12 @@ class Desk:
         citations = tuple(cite(*hits[number]) for number in sorted(hits))
         text = "\n".join(one.quote for one in citations)
         return Answer(question, bool(hits), 0.9, text, citations, tuple(map(found, self.revisions)), 0.0)
+
+    def proven(self, citation: Citation) -> Citation:
+        return check(citation, self)
+
+    def revision(self, revision_id: int) -> Revision | None:
+        return next((one for one in self.revisions if one.id == revision_id), None)
 
     def _shares(self, question: Question, one: Revision, span: tuple[int, int]) -> bool:
         words = one.article.text[slice(*span)]

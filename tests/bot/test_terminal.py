@@ -15,7 +15,7 @@ from bot.conversation import Conversation, Reply, Shown, Sources
 from corpus.archive import FOREVER, Revision, StoredPassage
 from corpus.article import Passage, make_article
 from retrieval.answer import Answer, Found, Reason
-from retrieval.citation import cite
+from retrieval.citation import Citation, cite
 from retrieval.question import Question, read_question
 from retrieval.scope import Scope
 
@@ -197,6 +197,9 @@ class Desk:
         if "stopped" in question.text:
             raise KeyboardInterrupt
         return answer(revision(), question=question)
+
+    def proven(self, citation: Citation) -> Citation:
+        return citation
 
 
 def typing(*typed: str) -> Iterator[str]:

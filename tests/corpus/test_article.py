@@ -102,7 +102,7 @@ def test_an_article_without_a_title_takes_its_first_words() -> None:
             {"text": "x" * 2_000_001},
             "The text has 2,000,001 characters; the limit is 2,000,000. Split it into articles.",
         ),
-        ({"url": " "}, "The URL is empty or longer than 4,000 characters. Give each article its address."),
+        ({"url": " "}, "The URL is empty or longer than 2,000 bytes. Give each article its address."),
         ({"title": "x" * 1_001}, "The title has 1,001 characters; the limit is 1,000. Shorten it."),
     ],
 )

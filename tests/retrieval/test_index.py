@@ -35,6 +35,10 @@ class House:
         self.keywords = Keywords(folder / "keywords")
         self.index = self.indexed_by("words")
 
+    def close(self) -> None:
+        self.archive.close()
+        self.vectors.close()
+
     def indexed_by(self, model: str) -> Index:
         described = Model(model, self.encoder.dimension)
         return Index(self.archive, self.vectors, self.keywords, described, lambda: self.encoder)
@@ -55,7 +59,7 @@ class House:
 def house(tmp_path: Path) -> Iterator[House]:
     house = House(tmp_path)
     yield house
-    house.archive.close()
+    house.close()
 
 
 @pytest.fixture(scope="module")

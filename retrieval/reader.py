@@ -1,0 +1,338 @@
+"""The reader: which sentences of the passages found answer the question, how sure that is, or that none does.
+
+Three fitted parts, all small (`reader.json`, made by benchmarks/fit_reader.py): a linear ranking of the passages,
+gradient-boosted trees (Friedman, Annals of Statistics 2001) that score sentences, and a logistic regression whose
+output is the confidence: the chance that the archive supports the answer.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.resources import files
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corpus.archive import Revision
+from corpus.article import Span
+from retrieval.answer import Found
+from retrieval.encoder import Encoder, Matrix
+from retrieval.features import (
+    CONFIDENCE_NAMES,
+    PASSAGE_NAMES,
+    SENTENCE_NAMES,
+    Asked,
+    Seen,
+    confidence_features,
+    coverage,
+    passage_features,
+    runs,
+    sentence_features,
+    take_apart,
+)
+from retrieval.keywords import asked as asked_words
+from retrieval.question import Question
+
+PASSAGES = 8  # read sentence by sentence
+SENTENCES = 24  # of them, encoded: two thirds of what a warm question costs
+LENGTH_COST = 0.05  # of chance, for each further sentence of a quote: a quote is as short as it can be
+BELONGS = 0.5  # a quote's first and last sentence each need this share of its best one's chance
+ADDS = 0.3  # a further citation needs this share of the first one's chance
+REPEATS = 0.6  # and at most this share of its words in common with one already chosen
+_COSINE_TELLS, _WORDS_TELL = 1.0, 0.5  # log odds on top of the trees, whose quiz questions share few words with answers
+_PRIOR_WEIGHT = 0.25  # of the passage's score, when sentences are chosen for encoding
+_SHORT = 4  # words; shorter sentences are captions, bylines and "Read more"
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A quote that answers: consecutive sentences of one passage."""
+
+    revision: Revision
+    span: Span  # in characters of the article's text
+    chance: float  # 0..1 that it holds the answer, if the archive does
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the reader makes of the passages found."""
+
+    sure: bool
+    confidence: float  # 0..1: the chance that the archive supports the answer
+    choices: tuple[Choice, ...]  # from different articles, best first
+    ranked: tuple[Found, ...]  # the passages, best first
+    explained: Mapping[str, object] = field(default_factory=dict)
+
+
+class Reader(Protocol):
+    """Anything that picks quotes from passages."""
+
+    def read(self, question: Question, found: Sequence[Found]) -> Reading: ...
+
+
+class Weigh(Protocol):
+    """Inverse document frequencies of stems."""
+
+    def __call__(self, words: list[str]) -> Mapping[str, float]: ...
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The numbers of `reader.json`."""
+
+    passage: Vector  # one weight for each of PASSAGE_NAMES
+    trees: "Trees"
+    confidence: Vector  # one weight for each of CONFIDENCE_NAMES, then the intercept
+    threshold: float  # below this confidence there is no answer
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "names": [PASSAGE_NAMES, SENTENCE_NAMES, CONFIDENCE_NAMES],
+            "passage": self.passage.tolist(),
+            "trees": self.trees.to_json(),
+            "confidence": self.confidence.tolist(),
+            "threshold": self.threshold,
+        }
+
+
+@dataclass(frozen=True)
+class Trees:
+    """Regression trees as arrays (trees, nodes): go left where the feature is at most the threshold."""
+
+    feature: NDArray[np.intp]  # -1 in a leaf
+    threshold: Vector
+    left: NDArray[np.intp]
+    right: NDArray[np.intp]
+    value: Vector
+    start: float  # the sum begins here
+
+    @cached_property
+    def depth(self) -> int:
+        return -(-int(self.feature.shape[1]) // 2)  # of a binary tree with so many nodes, at most
+
+    def __call__(self, rows: Matrix) -> Vector:
+        """Log odds, one a row."""
+        tree = np.arange(self.feature.shape[0])[None, :]
+        node = np.zeros((len(rows), self.feature.shape[0]), np.intp)
+        for _ in range(self.depth):
+            feature = self.feature[tree, node]
+            if (feature < 0).all():
+                break
+            goes_left = np.take_along_axis(rows, np.maximum(feature, 0), 1) <= self.threshold[tree, node]
+            following = np.where(goes_left, self.left[tree, node], self.right[tree, node])
+            node = np.where(feature < 0, node, following)
+        return np.asarray(self.start + self.value[tree, node].sum(axis=1))
+
+    def to_json(self) -> dict[str, Any]:
+        names = ("feature", "threshold", "left", "right", "value")
+        return {**{name: getattr(self, name).tolist() for name in names}, "start": self.start}
+
+
+def load_fitted() -> Fitted:
+    """The fitted numbers that come with the package."""
+    return fitted_from_json(json.loads((files("retrieval") / "reader.json").read_text("utf-8")))
+
+
+def fitted_from_json(row: Mapping[str, Any]) -> Fitted:
+    names = [list(PASSAGE_NAMES), list(SENTENCE_NAMES), list(CONFIDENCE_NAMES)]
+    if row["names"] != names:
+        raise ValueError("reader.json was fitted for other features. Run: python -m benchmarks.fit_reader")
+    tree = row["trees"]
+    trees = Trees(
+        feature=np.array(tree["feature"], np.intp),
+        threshold=np.array(tree["threshold"], np.float64),
+        left=np.array(tree["left"], np.intp),
+        right=np.array(tree["right"], np.intp),
+        value=np.array(tree["value"], np.float64),
+        start=tree["start"],
+    )
+    return Fitted(np.array(row["passage"]), trees, np.array(row["confidence"]), row["threshold"])
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that is looked at for one question; what the parts are fitted on."""
+
+    asked: Asked
+    ranked: list[Found]
+    passage_rows: Matrix  # (passages, PASSAGE_NAMES), ranked
+    seen: list[Seen]  # the first PASSAGES of them
+    picked: list[tuple[int, int]]  # (passage, sentence) places in `seen`
+    sentence_rows: Matrix  # (picked, SENTENCE_NAMES)
+
+
+class FittedReader:
+    """The default reader."""
+
+    def __init__(self, fitted: Fitted, weigh: Weigh, encoder: Callable[[], Encoder], threshold: float | None) -> None:
+        self._fitted = fitted
+        self._weigh = weigh
+        self._encoder = encoder
+        self._threshold = fitted.threshold if threshold is None else threshold
+
+    def read(self, question: Question, found: Sequence[Found]) -> Reading:
+        if not found:
+            return Reading(False, 0.0, (), ())
+        evidence = self.gather(question, found)
+        odds = sentence_odds(self._fitted.trees, evidence.sentence_rows)
+        chances = run_chances(evidence, odds)
+        confidence = logistic(self._confidence_odds(evidence, odds, chances))
+        return Reading(
+            sure=confidence >= self._threshold and bool(chances),
+            confidence=confidence,
+            choices=tuple(choose(evidence, chances)),
+            ranked=tuple(evidence.ranked),
+            explained=_explained(evidence, odds, self._threshold),
+        )
+
+    def gather(self, question: Question, found: Sequence[Found]) -> Evidence:
+        asked = take_apart(question.text, self._weigh(asked_words(question.text)), question.today)
+        seen = [Seen(one) for one in found]
+        rows = passage_features(asked, seen)
+        scores = rows @ self._fitted.passage
+        order = np.argsort(-scores, kind="stable")
+        read = [seen[n] for n in order[:PASSAGES]]
+        read_scores = [float(scores[n]) for n in order[:PASSAGES]]
+        picked = pick(asked, read, read_scores)
+        sentence_rows = sentence_features(asked, read, read_scores, picked, self._cosines(question, read, picked))
+        return Evidence(asked, [seen[n].found for n in order], rows[order], read, picked, sentence_rows)
+
+    def _cosines(self, question: Question, seen: Sequence[Seen], picked: Sequence[tuple[int, int]]) -> Matrix:
+        encoder = self._encoder()
+        vector = encoder.encode([question.text], question=True)[0]
+        return np.asarray(encoder.encode([seen[p].sentences[s] for p, s in picked]) @ vector, np.float32)
+
+    def _confidence_odds(self, evidence: Evidence, odds: Vector, chances: Sequence["Run"]) -> float:
+        if not chances:
+            return -math.inf
+        row = confidence_row(evidence, odds, chances, self._fitted.passage)
+        return float(row @ self._fitted.confidence[:-1] + self._fitted.confidence[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Consecutive sentences of one passage and the chance that one of them holds the answer, less their cost."""
+
+    chance: float
+    passage: int
+    first: int
+    last: int
+
+
+def sentence_odds(trees: Trees, rows: Matrix) -> Vector:
+    """Log odds that each sentence holds the answer."""
+    near, shared = rows[:, SENTENCE_NAMES.index("cosine")], rows[:, SENTENCE_NAMES.index("coverage")]
+    return np.asarray(trees(rows) + _COSINE_TELLS * (near - 0.3) + _WORDS_TELL * (shared - 0.3), np.float64)
+
+
+def pick(asked: Asked, seen: Sequence[Seen], scores: Sequence[float]) -> list[tuple[int, int]]:
+    """The SENTENCES most promising sentences by words and passage, in the order of the text."""
+    every = [(p, s) for p, one in enumerate(seen) for s in range(len(one.sentences))]
+
+    def promise(place: tuple[int, int]) -> float:
+        p, s = place
+        too_short = len(seen[p].lists[s]) <= _SHORT
+        return coverage(asked, seen[p].sets[s]) + _PRIOR_WEIGHT * (scores[p] - scores[0]) - too_short
+
+    return sorted(sorted(every, key=promise, reverse=True)[:SENTENCES])
+
+
+def run_chances(evidence: Evidence, odds: Vector) -> list[Run]:
+    """Every possible quote, best first. Sentences are taken as independent, so that more of them hold more."""
+    chance = {place: logistic(float(one)) for place, one in zip(evidence.picked, odds, strict=True)}
+    found = []
+    for p, one in enumerate(evidence.seen):
+        for first, last in runs(one):
+            parts = [chance.get((p, s), 0.0) for s in range(first, last + 1)]
+            if min(parts[0], parts[-1]) > BELONGS * max(parts) * (last > first):
+                missed = math.prod(1 - part for part in parts)
+                found.append(Run(1 - missed - LENGTH_COST * (last - first), p, first, last))
+    return sorted(found, key=lambda run: -run.chance)
+
+
+def choose(evidence: Evidence, chances: Sequence[Run], most: int = 3) -> list[Choice]:
+    """The best quote, and those of other articles that add something to it."""
+    chosen: list[tuple[Run, frozenset[str]]] = []
+    for run in chances:
+        one = evidence.seen[run.passage]
+        words = frozenset().union(*one.sets[run.first : run.last + 1])
+        if not chosen or (_adds(run, words, chosen) and _article(evidence, run) not in _articles(evidence, chosen)):
+            chosen.append((run, words))
+        if len(chosen) == most:
+            break
+    return [_choice(evidence, run) for run, _ in chosen]
+
+
+def _adds(run: Run, words: frozenset[str], chosen: Sequence[tuple[Run, frozenset[str]]]) -> bool:
+    if run.chance < ADDS * chosen[0][0].chance:
+        return False
+    return all(len(words & other) <= REPEATS * min(len(words), len(other)) for _, other in chosen)
+
+
+def _articles(evidence: Evidence, chosen: Sequence[tuple[Run, frozenset[str]]]) -> set[str]:
+    return {_article(evidence, run) for run, _ in chosen}
+
+
+def _article(evidence: Evidence, run: Run) -> str:
+    return evidence.seen[run.passage].passage.article.url
+
+
+def _choice(evidence: Evidence, run: Run) -> Choice:
+    one = evidence.seen[run.passage]
+    start, end = one.passage.sentences[run.first][0], one.passage.sentences[run.last][1]
+    return Choice(one.found.stored.revision, (start, end), run.chance)
+
+
+def confidence_row(evidence: Evidence, odds: Vector, chances: Sequence[Run], weights: Vector) -> Vector:
+    """The CONFIDENCE_NAMES of one question."""
+    best = chances[0]
+    other = next((run for run in chances if _article(evidence, run) != _article(evidence, best)), None)
+    return confidence_features(
+        passage_rows=evidence.passage_rows,
+        weights=weights,
+        sentence_row=evidence.sentence_rows[int(np.argmax(odds))],
+        odds=float(odds.max()),
+        chances=(best.chance, other.chance if other else 0.0),
+        chosen=best.passage,
+    )
+
+
+def logistic(odds: float) -> float:
+    return 1 / (1 + math.exp(-odds)) if odds > -700 else 0.0
+
+
+def load_reader(weigh: Weigh, encoder: Callable[[], Encoder], threshold: float | None = None) -> Reader:
+    """The default reader. `threshold` is the confidence below which it refuses; None is the fitted one."""
+    return FittedReader(load_fitted(), weigh, encoder, threshold)
+
+
+def _explained(evidence: Evidence, odds: Vector, threshold: float) -> dict[str, object]:
+    rows = [
+        {
+            "rank": rank,
+            "score": found.score,
+            "cosine": found.cosine,
+            "bm25": found.bm25,
+            "by_meaning": found.by_meaning,
+            "by_keywords": found.by_keywords,
+            "copies": len(found.copies),
+            "title": found.stored.revision.article.title,
+            "text": found.stored.passage.text,
+        }
+        for rank, found in enumerate(evidence.ranked[:10], 1)
+    ]
+    sentences = [
+        {
+            "text": evidence.seen[p].sentences[s],
+            "score": logistic(float(odds[n])),
+            "features": dict(zip(SENTENCE_NAMES, map(float, evidence.sentence_rows[n]), strict=True)),
+        }
+        for n, (p, s) in enumerate(evidence.picked)
+    ]
+    best = sorted(sentences, key=lambda row: -float(str(row["score"])))[:8]
+    return {"found": rows, "sentences": best, "threshold": threshold}

@@ -1,0 +1,130 @@
+"""The parts of the reader: trees, runs of sentences, chances."""
+
+from datetime import date
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from benchmarks.fit_reader import as_trees
+from corpus.archive import FOREVER, Revision, StoredPassage
+from corpus.passages import passages
+from retrieval.answer import Found
+from retrieval.features import (
+    CONFIDENCE_NAMES,
+    MOST_WORDS,
+    PASSAGE_NAMES,
+    SENTENCE_NAMES,
+    Asked,
+    Seen,
+    coverage,
+    passage_features,
+    runs,
+    take_apart,
+)
+from retrieval.keywords import asked
+from retrieval.reader import SENTENCES, fitted_from_json, load_fitted, logistic, pick
+from tests.words import an_article
+
+TODAY = date(2025, 5, 26)
+
+
+def seen(text: str, score: float = 1.0, number: int = 1) -> list[Seen]:
+    article = an_article(number, text)
+    revision = Revision(number, 1, article, date(2025, 5, 16), FOREVER)
+    stored = [StoredPassage(n, revision, one) for n, one in enumerate(passages(article))]
+    return [Seen(Found(one, score, score, score, 0, 0)) for one in stored]
+
+
+def apart(question: str) -> Asked:
+    return take_apart(question, dict.fromkeys(asked(question), 1.0), TODAY)
+
+
+def test_the_trees_say_what_scikit_learn_says() -> None:
+    rng = np.random.default_rng(1)
+    rows = rng.normal(size=(600, 5)).astype(np.float32)
+    model = HistGradientBoostingClassifier(max_iter=20, max_leaf_nodes=8, early_stopping=False, random_state=1)
+    model.fit(rows, rows[:, 0] * rows[:, 1] > rows[:, 2])
+    np.testing.assert_allclose(as_trees(model)(rows), model.decision_function(rows), rtol=1e-6)
+
+
+def test_the_fitted_numbers_are_for_these_features() -> None:
+    fitted = load_fitted()
+    assert fitted.passage.shape == (len(PASSAGE_NAMES),)
+    assert fitted.confidence.shape == (len(CONFIDENCE_NAMES) + 1,)
+    assert fitted.trees.feature.max() < len(SENTENCE_NAMES)
+    assert 0 < fitted.threshold < 1
+    with pytest.raises(ValueError, match="fit_reader"):
+        fitted_from_json({**fitted.to_json(), "names": [["other"], [], []]})
+
+
+def test_a_run_is_one_to_three_sentences_within_sixty_words() -> None:
+    twenty = "Word " * 19 + "end."
+    [one] = seen(" ".join([twenty, twenty, twenty, "Short one."]))
+    assert runs(one) == [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (1, 3), (2, 2), (2, 3), (3, 3)]
+
+
+def test_a_long_sentence_is_quoted_whole() -> None:
+    [one] = seen("Word " * 80 + "end. Short one.")
+    assert runs(one) == [(0, 0), (1, 1)]
+
+
+@given(st.lists(st.integers(1, 90), min_size=1, max_size=12))
+def test_every_run_keeps_the_bounds_and_every_sentence_is_one(lengths: list[int]) -> None:
+    for one in seen(" ".join("Word " * (n - 1) + "end." for n in lengths)):
+        found = runs(one)
+        assert {(n, n) for n in range(len(one.sentences))} <= set(found)
+        for first, last in found:
+            words = sum(len(sentence.split()) for sentence in one.sentences[first : last + 1])
+            assert last - first < 3
+            assert first == last or words <= MOST_WORDS
+
+
+@given(st.lists(st.text(min_size=1), min_size=1, max_size=6), st.text(min_size=1))
+def test_features_are_finite_for_any_text(texts: list[str], question: str) -> None:
+    read = [one for n, text in enumerate(texts) for one in seen("x " + text, number=n + 1)]
+    rows = passage_features(apart(question), read)
+    assert rows.shape == (len(read), len(PASSAGE_NAMES))
+    assert np.isfinite(rows).all()
+
+
+def test_coverage_is_the_share_of_the_questions_weight() -> None:
+    question = take_apart("what did Russia demand?", {"russia": 3.0, "demand": 1.0}, TODAY)
+    assert coverage(question, frozenset({"russia"})) == 0.75
+    assert coverage(question, frozenset({"demand", "russia"})) == 1.0
+    assert coverage(question, frozenset()) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        ("who led the delegation?", "person"),
+        ("which country hosted the talks?", "place"),
+        ("how many prisoners will be exchanged?", "number"),
+        ("when did the talks begin?", "date"),
+        ("why did the talks fail?", "reason"),
+        ("what did Russia demand?", "quotation"),
+        ("what is seagrass?", "thing"),
+    ],
+)
+def test_the_kind_of_answer_that_is_asked_for_is_seen(question: str, kind: str) -> None:
+    from retrieval.features import KINDS
+
+    assert [name for name, met in zip(KINDS, apart(question).kinds, strict=True) if met] == [kind]
+
+
+def test_the_sentences_that_share_the_questions_words_are_encoded() -> None:
+    fillers = " ".join(f"The committee number {n} met again in the town hall." for n in range(60))
+    read = seen(fillers + " Russia demanded a withdrawal from four regions.")
+    picked = pick(apart("what did Russia demand?"), read, [1.0] * len(read))
+    assert len(picked) == SENTENCES
+    assert any("Russia demanded" in read[p].sentences[s] for p, s in picked)
+    assert picked == sorted(picked)
+
+
+def test_odds_become_chances() -> None:
+    assert logistic(0.0) == 0.5
+    assert logistic(-1e9) == 0.0
+    assert logistic(1e9) == 1.0
