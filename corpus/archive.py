@@ -261,6 +261,10 @@ class Archive:
                 for url in aliases.pop(row.article_id, []):
                     yield {**as_row(revision), "url": url, "same_as": revision.article.url}
 
+    def empty(self) -> bool:
+        with self._reading() as connection:
+            return connection.scalar(sa.select(_articles.c.id).limit(1)) is None
+
     def articles_on(self, since: date | None, until: date | None, outlet: str = "") -> int:
         """How many current articles stand within these days and this outlet."""
         query = sa.select(sa.func.count()).select_from(_revisions).where(_revisions.c.until == FOREVER)

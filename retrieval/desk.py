@@ -43,7 +43,7 @@ class Desk:
         return check(citation, self._archive)
 
     def _answer(self, question: Question) -> Answer:
-        if not self._archive.articles_on(None, None):
+        if self._archive.empty():
             return self._refused(question, Reading(False, 0.0, (), ()), Reason.EMPTY, ())
         begun = perf_counter()
         found = self._search(question)

@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -216,12 +217,44 @@ def _load_original(name: str) -> Any:
 
     source = str(_default_folder()) if name == DEFAULT_MODEL else name
     try:
-        return SentenceTransformer(source)
-    except (OSError, ValueError) as error:
+        if Path(source).is_dir():
+            with _silent():
+                return SentenceTransformer(source, local_files_only=True)
+        return SentenceTransformer(source, local_files_only=_hub_is_out_of_reach(source))
+    except Exception as error:
+        cause = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise BadModel(
-            f"The model {name!r} cannot be loaded: {str(error).splitlines()[0][:200]}. "
+            f"The model {name!r} cannot be loaded: {cause[:200].rstrip('.')}. "
             "Give PULLQUOTE_MODEL a folder or a model name that this machine can reach."
         ) from error
+
+
+def _hub_is_out_of_reach(name: str) -> bool:
+    """Asked once: the hub's own client tries for more than a minute before it says so."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        HfApi().model_info(name, timeout=10)
+    except (HfHubHTTPError, ValueError):  # it answers, or the name is none
+        return False
+    except Exception:  # noqa: BLE001 - of one of two HTTP libraries, by the version of the hub's client
+        return True
+    return False
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """No bar while the weights are read, which takes a moment."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _default_folder() -> Path:

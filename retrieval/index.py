@@ -84,8 +84,8 @@ class Index:
 
     def _catch_up_keywords(self) -> None:
         stamp = self._keywords.stamp()
-        if stamp is not None and stamp != self._stamp(stamp.position):
-            self._keywords.clear()
+        if stamp is None or stamp != self._stamp(stamp.position):
+            self._keywords.clear()  # also what a kill left half written or half deleted
             stamp = None
         for position, revisions, passages in self._changes(stamp.position if stamp else 0, batch=20 * BATCH):
             self._keywords.apply([entry(one) for one in passages], revisions, self._stamp(position))

@@ -114,7 +114,10 @@ class Vectors:
         with self._explained():
             fields = self._stored_fields()
             matrix = self._stored_rows(fields["id"], stamp.dimension)
-        self._write_snapshot(stamp, fields, matrix)
+        try:
+            self._write_snapshot(stamp, fields, matrix)
+        except OSError as error:  # numpy's, on a full disk, has neither number nor reason
+            raise WrongIndex(failure("vector", self._folder, error)) from error
 
     # Asking
 

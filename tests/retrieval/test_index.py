@@ -206,6 +206,30 @@ def test_a_lost_index_is_made_again_from_the_archive(tmp_path: Path, lost: str) 
     assert again.vectors.count() == 2
 
 
+def test_a_half_deleted_keyword_index_is_made_anew(house: House) -> None:
+    put(house.archive, TALKS, STORM)
+    house.index.catch_up()
+    folder = house.folder / "keywords"
+    next(folder.glob("*.store")).unlink()
+    (folder / "stamp.json").unlink()  # which `clear` deletes first
+    again = House(house.folder)
+    again.index.catch_up()
+    assert again.worded("storm roofs") == ["Report 2"]
+    assert again.worded("withdrawal") == ["Report 1"]
+    again.close()
+
+
+def test_clearing_takes_the_stamp_away_first(house: House) -> None:
+    put(house.archive, TALKS)
+    house.index.catch_up()
+    stamp = house.folder / "keywords" / "stamp.json"
+    stamp.unlink()
+    stamp.mkdir()  # so that deleting fails right there
+    with pytest.raises(OSError, match=r"stamp\.json"):
+        house.keywords.clear()
+    assert list(stamp.parent.glob("*.store"))
+
+
 def test_an_unfinished_snapshot_is_finished_from_chroma(house: House) -> None:
     put(house.archive, TALKS)
     house.index.catch_up()
