@@ -39,7 +39,7 @@ _WORD = re.compile(r"[^\W_](?:[\w’'-]*\w)?")
 def is_followup(question: str) -> bool:
     """Whether the question leans on the turn before.
 
-    It stands alone with a name or three words that carry meaning, and no pronoun whose name is missing.
+    It stands alone with a name or two words that carry meaning, and no pronoun whose name is missing.
     """
     words = _bare(question)
     if not _WORD.search(words):
@@ -48,7 +48,7 @@ def is_followup(question: str) -> bool:
         return True
     if _opened(question) and (not _ASKING.match(words) or _wants_setting(words)):
         return len(_content(words)) < 4
-    return len(_content(words)) < 3 and (not _names(words) or _is_phrase(words))
+    return len(_content(words)) < 2 and (not _names(words) or _is_phrase(words))
 
 
 def complete(question: str, previous: str, previous_answer: str = "") -> str:

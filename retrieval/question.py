@@ -33,7 +33,7 @@ def read_question(text: str, *, today: date, scope: Scope = Scope(), citations: 
     """The question with its time words ("last week", "in May 2025") taken as publication dates, counted from `today`.
 
     Dates that were given outright win over words. `said` is what the person wrote, where `text` is a follow-up
-    made whole. Raises BadQuestion.
+    made whole. A period that goes on today is left open at its end. Raises BadQuestion.
     """
     text = " ".join(text.split())
     if not any(character.isalnum() for character in text):
@@ -50,7 +50,7 @@ def read_question(text: str, *, today: date, scope: Scope = Scope(), citations: 
     return Question(
         without(text, words),
         today,
-        replace(scope, since=words.since, until=words.until),
+        replace(scope, since=words.since, until=None if words.until == today else words.until),
         said=said or text,
         read_as=words.words,
         citations=citations,

@@ -80,14 +80,15 @@ def _rank(one: int, ranked: Mapping[int, float]) -> int | None:
 def collapse(found: Sequence[Found]) -> list[Found]:
     """Near-identical passages (a report that several outlets carry) as one: the best stays and names its copies."""
     kept: list[tuple[Found, Triples]] = []
-    owners: dict[tuple[str, ...], int] = {}  # a triple of a kept passage's sketch -> its place
+    owners: dict[tuple[str, ...], list[int]] = {}  # a triple -> places of the kept passages with it in their sketch
     for one in found:
         triples = _triples(one.stored)
         sketch = heapq.nsmallest(SKETCH, triples)
-        rivals = {owners[triple] for triple in sketch if triple in owners}
+        rivals = {place for triple in sketch for place in owners.get(triple, ())}
         twin = next((n for n in sorted(rivals) if _alike(triples, kept[n][1])), None)
         if twin is None:
-            owners |= dict.fromkeys(sketch, len(kept))
+            for triple in sketch:
+                owners.setdefault(triple, []).append(len(kept))
             kept.append((one, triples))
         else:
             first, words = kept[twin]

@@ -171,7 +171,7 @@ class Vectors:
         except (WrongIndex, OSError):
             raise
         except Exception as error:
-            self._collection = None  # it may have been made anew by another process
+            self.close()  # the next use starts afresh: the collection may have been made anew by another process
             if self._url:
                 raise WrongIndex(
                     f"The Chroma server at {_shown(self._url)} failed ({type(error).__name__}). Check that it runs and "

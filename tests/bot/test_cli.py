@@ -309,6 +309,21 @@ def test_forget_is_for_good_and_the_index_follows(stocked: Path) -> None:
     assert "https://n.example/talks" not in json.dumps(answer)
 
 
+def test_what_is_forgotten_leaves_the_disk(stocked: Path) -> None:
+    """Neither its headline nor its words stand in any file of the data folder."""
+    for said in ("Talks end without a truce", "withdraw its troops from four"):
+        assert holding(stocked, said) == ["archive.sqlite"]
+    assert run("forget", "1", "--yes").exit_code == 0
+    for said in ("Talks end without a truce", "withdraw its troops from four"):
+        assert holding(stocked, said) == []
+    assert holding(stocked, CHEESE) == ["archive.sqlite"]
+
+
+def holding(folder: Path, said: str) -> list[str]:
+    """The files that hold these words."""
+    return [path.name for path in folder.rglob("*") if path.is_file() and said.encode() in path.read_bytes()]
+
+
 def test_status_counts(stocked: Path) -> None:
     found = loaded("status", "--json")
     assert {

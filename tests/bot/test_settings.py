@@ -73,6 +73,11 @@ def test_a_folder_may_begin_with_the_home_folder(monkeypatch: pytest.MonkeyPatch
             "Give it a database URL such as postgresql+psycopg://user:password@host/pullquote.",
         ),
         (
+            "COLLECTION",
+            "a b",
+            "PULLQUOTE_COLLECTION cannot be 'a b'. Give it 3 to 512 letters, digits, dots, hyphens or underscores.",
+        ),
+        (
             "CHROMA",
             "localhost",
             "PULLQUOTE_CHROMA is wrong. Give it the address of a Chroma server such as http://localhost:8000.",

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from corpus.archive import open_archive
 from retrieval.index import Index, Model
 from retrieval.keywords import Keywords
 from retrieval.scope import Scope
-from retrieval.vectors import Vectors, WrongIndex
+from retrieval.vectors import COLLECTION, Vectors, WrongIndex
 from tests.words import WordEncoder, an_article, put
 
 TALKS = an_article(1, "Russia demanded a withdrawal from four regions.", day=16)
@@ -27,13 +28,14 @@ VOTE = an_article(3, "The council voted for the tram line.", day=24)
 class House:
     """One data folder with everything open on it."""
 
-    def __init__(self, folder: Path, url: str = "", exact_rows: int = 1_000) -> None:
+    def __init__(self, folder: Path, url: str = "", exact_rows: int = 1_000, collection: str = COLLECTION) -> None:
         self.folder = folder
         self.encoder = WordEncoder()
         self.archive = open_archive(folder / "archive.sqlite")
-        self.vectors = Vectors(folder / "vectors", url=url, exact_rows=exact_rows)
+        self.vectors = Vectors(folder / "vectors", url=url, exact_rows=exact_rows, collection=collection)
         self.keywords = Keywords(folder / "keywords")
         self.index = self.indexed_by("words")
+        OPENED.append(self)
 
     def close(self) -> None:
         self.archive.close()
@@ -55,27 +57,41 @@ class House:
         return [stored[one].revision.article.title for one in ids]
 
 
+OPENED: list[House] = []
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    """Whatever a test opens is closed after it."""
+    yield
+    while OPENED:
+        OPENED.pop().close()
+
+
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path)
-    yield house
-    house.close()
+def house(tmp_path: Path) -> House:
+    return House(tmp_path)
 
 
 @pytest.fixture(scope="module")
 def chroma_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with chroma_server(tmp_path_factory.mktemp("chroma")) as (url, _):
+        yield url
+
+
+@contextmanager
+def chroma_server(folder: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
     """A real Chroma server on loopback."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    folder = tmp_path_factory.mktemp("chroma")
     command = [str(Path(sys.executable).with_name("chroma")), "run", "--host", "127.0.0.1"]
     server = subprocess.Popen(
         [*command, "--port", str(port), "--path", str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
         _wait_for(port)
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", server
     finally:
         server.terminate()
         server.wait(10)
@@ -216,7 +232,6 @@ def test_a_half_deleted_keyword_index_is_made_anew(house: House) -> None:
     again.index.catch_up()
     assert again.worded("storm roofs") == ["Report 2"]
     assert again.worded("withdrawal") == ["Report 1"]
-    again.close()
 
 
 def test_clearing_takes_the_stamp_away_first(house: House) -> None:
@@ -268,7 +283,53 @@ def test_a_chroma_server_serves_as_well(tmp_path: Path, chroma_url: str) -> None
     assert not (tmp_path / "vectors" / "chroma").exists()
 
 
-@pytest.mark.parametrize("url", ["localhost:8000", "http://127.0.0.1:9"])
+def test_two_archives_on_one_server_do_not_mix(tmp_path: Path, chroma_url: str) -> None:
+    one = House(tmp_path / "one", url=chroma_url, collection="news-one")
+    two = House(tmp_path / "two", url=chroma_url, collection="news-two")
+    put(one.archive, TALKS, STORM)
+    put(two.archive, VOTE)
+    for house in (one, two):
+        house.index.catch_up()
+    one.index.rebuild()
+    assert (one.vectors.count(), two.vectors.count()) == (2, 1)
+    assert one.near("storm roofs")[0] == "Report 2"
+    assert two.near("storm roofs") == ["Report 3"]
+
+
+def test_a_server_that_is_lost_is_one_sentence(tmp_path: Path) -> None:
+    with chroma_server(tmp_path / "server") as (url, server):
+        house = House(tmp_path, url=url)
+        put(house.archive, TALKS)
+        house.index.catch_up()
+        put(house.archive, STORM)
+        server.kill()
+        server.wait(10)
+        with pytest.raises(
+            WrongIndex, match=rf"^The Chroma server at {url} failed \(ConnectError\)\. Check that it runs"
+        ):
+            house.index.catch_up()
+        for use in (house.index.catch_up, house.vectors.clear):
+            with pytest.raises(WrongIndex, match=rf"^No Chroma server answers at {url}\. Start it with: chroma run"):
+                use()
+
+
+def test_a_password_of_a_server_is_not_shown(tmp_path: Path) -> None:
+    house = House(tmp_path, url="http://me:secret@127.0.0.1:9")
+    with pytest.raises(WrongIndex) as refused:
+        house.index.catch_up()
+    assert "secret" not in str(refused.value)
+    assert "http://127.0.0.1:9" in str(refused.value)
+
+
+def test_a_closed_index_opens_again(house: House) -> None:
+    put(house.archive, TALKS)
+    house.index.catch_up()
+    house.vectors.close()
+    house.vectors.close()
+    assert house.vectors.count() == 1
+
+
+@pytest.mark.parametrize("url", ["localhost:8000", "http://127.0.0.1:9", "http://127.0.0.1:port"])
 def test_a_wrong_chroma_address_is_one_sentence(tmp_path: Path, url: str) -> None:
     house = House(tmp_path, url=url)
     with pytest.raises(WrongIndex, match=r"PULLQUOTE_CHROMA|No Chroma server answers"):
