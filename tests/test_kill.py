@@ -188,7 +188,7 @@ def finish(start: Start, data: Path, folder: Path, intakes: int) -> None:
 def test_a_killed_reindex_is_made_good_by_the_next_start(start: Start, place: Path, tmp_path: Path) -> None:
     assert ended(start("ingest", str(articles(tmp_path, 0))))[0] == 0
     whole = state(place)
-    for moment in (0.7, 1.1, 1.5):
+    for moment in (0.9, 1.4):
         process = start("reindex")
         time.sleep(moment)
         process.kill()
