@@ -98,7 +98,7 @@ def test_time_words_of_the_turn_before_are_kept_and_counted_from_today(desk: Des
     conversation.reply("and Ukraine?")
     words = window("what did Russia demand last week?", TODAY)
     assert words
-    assert [(one.scope, one.read_as) for one in desk.asked] == [(Scope(words.since, words.until), "last week")] * 2
+    assert [(one.scope, one.read_as) for one in desk.asked] == [(Scope(words.since), "last week")] * 2
 
 
 def test_after_new_nothing_is_completed(desk: Desk, conversation: Conversation) -> None:
