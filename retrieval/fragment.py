@@ -138,7 +138,8 @@ def _encoded(term: str) -> str:
 
 
 def _words(term: str) -> str:
-    return r"\s+".join(map(re.escape, _folded(term).split()))
+    """Matches the words of a term within a line: a browser lets no term cross from one block to the next."""
+    return r"[^\S\n]+".join(map(re.escape, _folded(term).split()))
 
 
 def _folded(text: str) -> str:

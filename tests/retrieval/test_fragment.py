@@ -149,6 +149,11 @@ def test_accents_do_not_make_a_word_unique() -> None:
     assert _link("résumé", text) == f"{URL}#:~:text=was%20read.%20The-,r%C3%A9sum%C3%A9"
 
 
+def test_a_sentence_that_follows_its_own_copies_is_told_from_them() -> None:
+    text = "Russia refused.\nRussia refused. Russia refused. Russia refused."
+    assert _resolved(fragment_link(URL, text, 48, 63), text) == (48, 63)
+
+
 # --- for any text ------------------------------------------------------------------------------------------------
 
 _SENTENCES = st.sampled_from(
@@ -168,7 +173,7 @@ _SENTENCES = st.sampled_from(
 _JOINED = st.lists(st.tuples(_SENTENCES, st.sampled_from([" ", " ", "\n", "\n\n"])), min_size=1, max_size=8)
 
 
-@settings(deadline=None, derandomize=True)
+@settings(deadline=None)
 @given(_JOINED, st.data())
 def test_a_link_opens_exactly_the_quote(parts: list[tuple[str, str]], data: st.DataObject) -> None:
     text = "".join(sentence + space for sentence, space in parts).strip()
@@ -182,8 +187,6 @@ def test_a_link_opens_exactly_the_quote(parts: list[tuple[str, str]], data: st.D
     assert len(link) <= len(URL) + MAX_DIRECTIVE
     assert not any("\n" in term for term in _terms(link))
     assume(not _has_twin(text, start, end) and not _ends_twice(text[start:end]))
-    # A known limit: a sentence that directly follows its own copy cannot always be told from it.
-    assume(first == 0 or parts[first - 1][0].casefold() != parts[first][0].casefold())
     assert _resolved(link, text) == (start, end)
 
 
