@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bot.settings import Settings
 from corpus.archive import Archive, open_archive
 from retrieval.encoder import Encoder, export_folder, load_encoder
-from retrieval.index import Index, Model
+from retrieval.index import Index, Model, behind
 from retrieval.keywords import Keywords
 from retrieval.vectors import Vectors, read_json
 
@@ -95,9 +95,8 @@ class House:
         return index
 
     def behind(self) -> int:
-        """Changes that the indexes have yet to follow. Reads two small files; no model, no Chroma."""
-        stamps = (self.vectors.stamp(), self.keywords.stamp())
-        return self.archive.position() - min((stamp.position if stamp else 0) for stamp in stamps)
+        """Changes that the indexes have yet to follow."""
+        return behind(self.archive, self.vectors, self.keywords)
 
     @property
     def indexed(self) -> bool:

@@ -50,9 +50,7 @@ class Index:
 
     def behind(self) -> int:
         """Changes of the archive that one of the indexes has not followed; 0 when both agree with it."""
-        now = self._archive.position()
-        stamps = (self._vectors.stamp(), self._keywords.stamp())
-        return now - min((stamp.position if stamp else 0) for stamp in stamps)
+        return behind(self._archive, self._vectors, self._keywords)
 
     def waiting(self) -> int:
         """Passages that `catch_up` would encode, for a progress bar."""
@@ -109,6 +107,12 @@ class Index:
             )
         if stamp.rules != RULES:
             raise WrongIndex("The index was made by an older version of pullquote. Run: pullquote reindex")
+
+
+def behind(archive: Archive, vectors: Vectors, keywords: Keywords) -> int:
+    """Changes that one of the indexes has yet to follow. Reads two small files; no model, no Chroma."""
+    stamps = (vectors.stamp(), keywords.stamp())
+    return archive.position() - min((stamp.position if stamp else 0) for stamp in stamps)
 
 
 def _parts(
