@@ -2,20 +2,17 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
 
 from corpus.article import Article, Passage, Span
 from corpus.sentences import QUOTATION, sentences
 
-PASSAGES_VERSION: int = 1  # change it when the rules here or in sentences.py change: the archive then splits again
+PASSAGES_VERSION: int = 2  # change it when the rules here or in sentences.py change: the archive then splits again
 
-TARGET = 900  # characters; about 150 words of English
-LIMIT = 1_000  # characters of a passage of several sentences
+LIMIT = 1_000  # characters of a passage of several sentences; about 170 words of English
+ENOUGH = 950  # from here on the end of a paragraph ends the passage
 TAIL = 250  # a last passage shorter than this joins the one before it ...
 TAIL_LIMIT = 1_200  # ... unless the two together are longer than this
 LONGEST = 2_000  # characters of any passage: a longer sentence is cut, and its pieces count as sentences
-_ENOUGH = 0.9  # of TARGET: from here on the end of a paragraph ends the passage
-_OVERLAP = 0  # sentences that a passage repeats from the one before
 
 _PIECE = re.compile(rf"\S(?:[^\n]{{0,{LONGEST - 2}}}\S)?(?!\S)|\S{{1,{LONGEST}}}")
 _QUOTE_AT_EDGE = re.compile(r"""^[“„«"‘]|[”“»"’][.,;:!?…]?$""")
@@ -32,7 +29,7 @@ Run = tuple[Span, ...]  # sentences that stay together
 def passages(article: Article) -> tuple[Passage, ...]:
     """The passages of an article, in order; every sentence is in one. A short article is one passage."""
     text = article.text
-    runs = _overlapping(_with_tail(list(_filled(text, _runs(text, _bounded(text))))))
+    runs = _with_tail(list(_filled(text, _runs(text, _bounded(text)))))
     return tuple(Passage(article, run[0][0], run[-1][1], run) for run in runs)
 
 
@@ -74,7 +71,7 @@ def _attributes(sentence: str) -> bool:
 
 
 def _filled(text: str, runs: Iterable[Run]) -> Iterator[Run]:
-    """Runs put together up to the target, preferably up to the end of a paragraph."""
+    """Runs put together up to the limit, preferably up to the end of a paragraph."""
     passage: Run = ()
     for run in runs:
         if passage and _is_full(text, passage, run):
@@ -87,10 +84,7 @@ def _filled(text: str, runs: Iterable[Run]) -> Iterator[Run]:
 
 def _is_full(text: str, passage: Run, following: Run) -> bool:
     start, end = passage[0][0], passage[-1][1]
-    if following[-1][1] - start > LIMIT:
-        return True
-    enough = _ENOUGH * TARGET if "\n" in text[end : following[0][0]] else TARGET
-    return end - start >= enough
+    return following[-1][1] - start > LIMIT or (end - start >= ENOUGH and "\n" in text[end : following[0][0]])
 
 
 def _with_tail(runs: list[Run]) -> list[Run]:
@@ -98,9 +92,3 @@ def _with_tail(runs: list[Run]) -> list[Run]:
     if len(runs) < 2 or runs[-1][-1][1] - runs[-1][0][0] >= TAIL or runs[-1][-1][1] - runs[-2][0][0] > TAIL_LIMIT:
         return runs
     return [*runs[:-2], runs[-2] + runs[-1]]
-
-
-def _overlapping(runs: list[Run]) -> list[Run]:
-    if not _OVERLAP:
-        return runs
-    return [*runs[:1], *(before[-_OVERLAP:] + run for before, run in pairwise(runs))]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.article import Article, Passage, make_article
-from corpus.passages import LIMIT, LONGEST, TAIL, TAIL_LIMIT, TARGET, passages
+from corpus.passages import ENOUGH, LIMIT, LONGEST, TAIL, TAIL_LIMIT, passages
 from corpus.sentences import sentences
 
 REPO = Path(__file__).resolve().parents[2]
@@ -56,8 +56,9 @@ def test_a_short_article_is_one_passage() -> None:
 
 
 def test_a_passage_ends_with_its_paragraph_once_it_is_long_enough() -> None:
-    paragraph = " ".join([FILLER] * 13)  # 831 characters: above 90 % of the target
-    assert texts_of("\n\n".join([paragraph] * 3)) == [paragraph] * 3
+    paragraph = " ".join([FILLER] * 15) + " It ended."  # 954 characters, so that a short sentence would still fit
+    assert ENOUGH <= len(paragraph) < LIMIT - len("\n\nHe left.")
+    assert texts_of("\n\n".join([paragraph, "He left.", paragraph])) == [paragraph, f"He left.\n\n{paragraph}"]
 
 
 def test_short_paragraphs_share_a_passage() -> None:
@@ -66,10 +67,10 @@ def test_short_paragraphs_share_a_passage() -> None:
     assert texts_of("\n\n".join(paragraphs)) == [three] * 2
 
 
-def test_a_long_paragraph_is_cut_between_sentences_near_the_target() -> None:
+def test_a_long_paragraph_is_cut_at_the_last_sentence_that_fits() -> None:
     found = passages(article_of(" ".join([FILLER] * 60)))
     assert {len(passage.sentences) for passage in found[:-1]} == {15}
-    assert all(TARGET <= size(passage) <= LIMIT for passage in found[:-1])
+    assert all(LIMIT - len(FILLER) <= size(passage) <= LIMIT for passage in found[:-1])
 
 
 def test_a_tiny_last_passage_joins_the_one_before() -> None:
@@ -89,11 +90,12 @@ def test_a_tail_that_would_not_fit_stands_alone() -> None:
         ("“We lost the vote and we will not try again.”", "The minister spoke after the vote."),
         ("The minister was plain when he spoke.", "“We lost the vote and we will not try again.”"),
         ("The minister had this to say:", "“We lost the vote and we will not try again.”"),
-        ('"We lost."', "That is according to the minister."),
+        ('"We lost."', "That is according to the minister for the sea."),
     ],
 )
 def test_a_quotation_stays_with_its_attribution(quote: str, attribution: str) -> None:
-    before = " ".join([FILLER] * 14)  # 895 characters: the next sentence passes the target, the one after starts anew
+    before = " ".join([FILLER] * 15) + " Rain."  # one of the two would fit, both do not
+    assert len(f"{before} {quote}") <= LIMIT < len(f"{before} {quote} {attribution}")
     found = texts_of(f"{before} {quote} {attribution} " + " ".join([FILLER] * 8))
     assert [part for part in found if f"{quote} {attribution}" in part]
     assert len(found) == 2
