@@ -23,6 +23,7 @@ _ASKING = frozenset(
     "just me my of on or our she should so some that the their them there these they this those to us was we were "
     "what when where which who whom whose why will with would you your according say says said saying tell told".split()
 )
+_AROUND = "?!.,;:…()[]\"'“”‘’«»"  # a word, in a question
 
 
 class Keywords:
@@ -99,12 +100,14 @@ def stems(text: str) -> list[str]:
 
 def asked(question: str) -> list[str]:
     """The stems of a question that its answer should share, in order; all stems where only small words are left."""
-    words = [word for word in _spoken(question) if word.lower() not in _ASKING]
-    return list(dict.fromkeys(stems(" ".join(words)) or stems(question)))
+    words = question.replace("’", "'").replace("'s", " ").split()
+    told = [word for word in words if not _asks_only(word.strip(_AROUND), shouted=question.isupper())]
+    return list(dict.fromkeys(stems(" ".join(told)) or stems(question)))
 
 
-def _spoken(question: str) -> list[str]:
-    return question.replace("’", "'").replace("'s", " ").split()
+def _asks_only(word: str, *, shouted: bool) -> bool:
+    """Whether a word is one of _ASKING, and not the US, the WHO or IT in a question that is not all capitals."""
+    return word.lower() in _ASKING and (shouted or len(word) == 1 or not word.isupper())
 
 
 @lru_cache(maxsize=1)

@@ -67,7 +67,10 @@ def test_words_are_lower_case_english_stems(text: str, expected: list[str]) -> N
         ("what was the minister's demand for the minister?", ["minist", "demand"]),
         ("Who is who", ["who", "is"]),  # only small words: all of them
         ("?", []),
-        ("WHO chief", ["chief"]),
+        ("Who is the WHO chief?", ["who", "chief"]),  # the organisation
+        ("Did the US join us?", ["us", "join"]),
+        ("WHAT DID THE US DEMAND FROM US?", ["demand"]),  # shouted: who knows
+        ("Who attacked whom, and why?", ["attack"]),
     ],
 )
 def test_a_question_asks_by_the_words_that_its_answer_should_hold(question: str, expected: list[str]) -> None:
