@@ -119,7 +119,7 @@ def main() -> None:
     parser.add_argument("questions", type=Path, metavar="QUESTIONS", help="JSON lines")
     parser.add_argument("--limit", type=int, default=300, help="of the questions that are measured")
     asked = parser.parse_args()
-    with opened(Settings(data=asked.data)) as house:
+    with opened(Settings(data=asked.data), stays=True) as house:
         if house.behind():
             raise SystemExit("The indexes are behind the archive. Run: pullquote reindex")
         body = measure(house, *load(asked.questions, asked.limit))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bot.settings import Settings
 from corpus.archive import Archive, open_archive
-from retrieval.encoder import Encoder, export_folder, load_encoder
+from retrieval.encoder import Encoder, Remembering, export_folder, load_encoder
 from retrieval.index import Index, Model, behind
 from retrieval.keywords import Keywords
 from retrieval.vectors import Vectors, read_json
@@ -24,9 +24,11 @@ BULK = 300  # passages from which it pays to start a quicker engine than the one
 class House:
     """The parts of one archive; each is made when it is first asked for."""
 
-    def __init__(self, settings: Settings, *, sample: bool = False) -> None:
+    def __init__(self, settings: Settings, *, sample: bool = False, stays: bool = False) -> None:
+        """`stays` says that many questions are coming, for which it pays to start a quicker engine."""
         self.settings = settings
         self.sample = sample
+        self.stays = stays
         self.folder = settings.data / "sample" if sample else settings.data
         self._warming: Future[Encoder] | None = None
 
@@ -60,7 +62,7 @@ class House:
             pool.shutdown(wait=False)
 
     def _load_encoder(self) -> Encoder:
-        return load_encoder(self.settings.model, self.models, engine=self.settings.engine)
+        return Remembering(load_encoder(self.settings.model, self.models, engine=self.settings.engine, bulk=self.stays))
 
     @property
     def models(self) -> Path:
@@ -130,8 +132,8 @@ class House:
 
 
 @contextmanager
-def opened(settings: Settings, *, sample: bool = False) -> Iterator[House]:
-    house = House(settings, sample=sample)
+def opened(settings: Settings, *, sample: bool = False, stays: bool = False) -> Iterator[House]:
+    house = House(settings, sample=sample, stays=stays)
     try:
         yield house
     finally:

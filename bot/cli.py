@@ -47,12 +47,12 @@ class Verbs(click.Group):
         except KeyboardInterrupt:
             click.echo(messages.STOPPED, err=True)
             ctx.exit(130)
-        except Exception as error:
-            if isinstance(error, _foreseen()):
-                raise Refused(str(error)) from error
-            if isinstance(error, OSError) and error.errno != errno.EPIPE:
-                raise Refused(messages.system_refused(error.strerror or "", error.filename)) from error
-            raise
+        except _foreseen() as error:  # looked up only when something was raised
+            raise Refused(str(error)) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise
+            raise Refused(messages.system_refused(error.strerror or "", error.filename)) from error
 
 
 def _foreseen() -> tuple[type[Exception], ...]:
@@ -266,7 +266,7 @@ def ask(
     """
     if bool(question) == bool(batch):
         raise click.UsageError("Give either a question or --batch FILE.")
-    with _house(sample) as house:
+    with _house(sample, stays=bool(batch)) as house:
         scope = _scope(since, until, outlets, as_of)
         limit = citations or house.settings.citations
         answer = _answering(house).ask
@@ -369,7 +369,7 @@ def chat(since: date | None, until: date | None, outlets: tuple[str, ...], as_of
     from bot.channels import terminal
     from bot.conversation import Conversation
 
-    with _house(sample) as house:
+    with _house(sample, stays=True) as house:
         desk = _answering(house)
         conversation = Conversation(
             desk, scope=_scope(since, until, outlets, as_of), citations=house.settings.citations
@@ -395,7 +395,7 @@ def measure(
     from bot.progress import counted
     from retrieval.measure import measure as measured
 
-    with _house() as house:
+    with _house(stays=True) as house:
         answer = _answering(house).ask
         rows = list(read_questions(_lines(questions), _scope(since, until, outlets, as_of), 3, date.today))
         bad = next((one for one in rows if one.question is None), None)
@@ -559,10 +559,10 @@ def _settings() -> "Settings":
 
 
 @contextmanager
-def _house(sample: bool = False) -> Iterator["House"]:
+def _house(sample: bool = False, *, stays: bool = False) -> Iterator["House"]:
     from bot.build import opened
 
-    with opened(_settings(), sample=sample) as house:
+    with opened(_settings(), sample=sample, stays=stays) as house:
         yield house
 
 

