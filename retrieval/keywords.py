@@ -20,8 +20,9 @@ _HEAP = 64_000_000  # bytes for the writer; tantivy wants at least 15 MB a threa
 # Words that a question is made of and that an answer need not hold. Short on purpose: BM25 weighs the rest down.
 _ASKING = frozenset(
     "a an and are as at be been by can could did do does for from had has have he her his how i if in into is it its "
-    "just me my of on or our she should so some that the their them there these they this those to us was we were "
-    "what when where which who whom whose why will with would you your according say says said saying tell told".split()
+    "just many me much my of on or our she should so some that the their them there these they this those to us was "
+    "we were what when where which who whom whose why will with would you your according say says said saying tell "
+    "told".split()
 )
 _AROUND = "?!.,;:…()[]\"'“”‘’«»"  # a word, in a question
 

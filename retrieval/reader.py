@@ -38,8 +38,8 @@ from retrieval.question import Question
 
 PASSAGES = 8  # read sentence by sentence
 SENTENCES = 12  # of them, encoded: most of what a warm question costs, and more of them gain nothing
-LENGTH_COST = 0.05  # of chance, for each further sentence of a quote: a quote is as short as it can be
-BELONGS = 0.4  # a quote's first and last sentence each need this share of its best one's chance
+LENGTH_COST = 0.03  # of chance, for each further sentence of a quote: a quote is as short as it can be
+BELONGS = 0.3  # a quote's first and last sentence each need this share of its best one's chance
 ADDS = 0.3  # a further citation needs this share of the first one's chance
 REPEATS = 0.6  # and at most this share of its words in common with one already chosen
 _COSINE_TELLS, _WORDS_TELL = 1.0, 0.5  # log odds on top of the trees, whose quiz questions share few words with answers

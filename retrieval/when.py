@@ -62,15 +62,19 @@ class _Point:
 
 
 def window(question: str, today: date) -> Window | None:
-    """The publication days that the question asks for; None where it names none, only future or old ones."""
+    """The publication days that the question asks for; None where it names none, only future or old ones.
+
+    Where it names several ("the show in February was announced this week") the latest: that is when it was reported.
+    """
     text, at = _names_hidden(question), 0
+    found = []
     for start in _starts(text):
         if start < at:
             continue
         at, bounds = _read(text, start, today)
         if bounds:
-            return Window(*bounds, question[start:at])
-    return None
+            found.append(Window(*bounds, question[start:at]))
+    return max(found, key=lambda one: (one.until or today, one.since or date.min), default=None)
 
 
 def without(question: str, window: Window) -> str:

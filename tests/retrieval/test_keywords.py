@@ -69,6 +69,7 @@ def test_words_are_lower_case_english_stems(text: str, expected: list[str]) -> N
         ("?", []),
         ("Who is the WHO chief?", ["who", "chief"]),  # the organisation
         ("Did the US join us?", ["us", "join"]),
+        ("How many prisoners, and how much money?", ["prison", "money"]),
         ("WHAT DID THE US DEMAND FROM US?", ["demand"]),  # shouted: who knows
         ("Who attacked whom, and why?", ["attack"]),
     ],

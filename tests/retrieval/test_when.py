@@ -106,6 +106,7 @@ What did he say on Monday about Tuesday's hit?  | 2025-11-17 | 2025-11-19 | on M
 What did the Sunday Times say on Sunday?        | 2025-11-16 | 2025-11-19 | on Sunday
 Did Black Friday sales fall last month?         | 2025-10-01 | 2025-11-19 | last month
 What did ABC's This Week say this week?         | 2025-11-12 | 2025-11-19 | this week
+Which show of last May was dropped this week?    | 2025-11-12 | 2025-11-19 | this week
 Who burned this spring?                         | 2025-03-01 | 2025-11-19 | this spring
 Who burned this summer?                         | 2025-06-01 | 2025-11-19 | this summer
 Who burned this autumn?                         | 2025-09-01 | 2025-11-19 | this autumn
