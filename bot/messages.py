@@ -1,8 +1,11 @@
 """Every sentence that a person can see, apart from the errors of the layers below, which are sentences themselves."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from functools import cache
+from importlib.resources import files
 
 # Settings
 
@@ -263,3 +266,142 @@ _STEERING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u2
 def printable(text: str) -> str:
     """Text from outside as it may be printed: what would steer a terminal stands as an escape."""
     return _STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+# Conversations in a chat: what a bot says is English here and looked up in translations/LANGUAGE.json by its English.
+
+START = (
+    "Ask a question about the news. I answer in an article's own words, with the article, or say that it is not in "
+    "the archive. /help lists what else you can do."
+)
+CHAT_HELP = """\
+Ask a question. The next one may lean on it: “and what did Ukraine say?” Reply to an answer of mine to ask about it.
+/ask – a question, in a group
+/new – forget the conversation so far
+/since – only articles published since a day; alone it lifts that
+/until – only articles published until a day; alone it lifts that
+/outlet – only articles of one outlet; alone it lifts that
+/sources – outlets, dates, and how fresh the archive is
+/verify – which article has these exact words
+/export – the last answer as a citation to paste"""
+ADMIN_HELP = """\
+For you as an administrator:
+/add – take an article in, by its address; or send a document
+/forget – delete an article for good, by its address or number
+/status – what the archive holds
+/feedback – what people said about answers
+/invite – a code that lets one person in"""
+COMMAND_ASK = "ask a question"
+COMMAND_NEW = "forget the conversation so far"
+COMMAND_SINCE = "only articles published since a day"
+COMMAND_UNTIL = "only articles published until a day"
+COMMAND_OUTLET = "only articles of one outlet"
+COMMAND_SOURCES = "what the archive holds"
+COMMAND_VERIFY = "which article has these exact words"
+COMMAND_EXPORT = "the last answer as a citation to paste"
+COMMAND_HELP = "what you can do here"
+
+ASK_WHAT = "Write the question behind the command, for example: /ask what did Russia demand?"
+BUTTON_NEXT = "Next source"
+BUTTON_MORE = "More context"
+BUTTON_WRONG = "Not right"
+BUTTON_BACK = "Back"
+WHY_WRONG = "What is not right?"
+WRONG_ANSWER = "Wrong answer"
+WRONG_QUOTE = "Wrong quote"
+OUT_OF_DATE = "Out of date"
+THANKS = "Thank you. It is noted with the question and the state of the archive."
+ONE_SOURCE = "There is only this one source."
+GONE = "The article of this answer is no longer in the archive."
+UNKNOWN_ANSWER = "This answer is not stored any more. Ask the question again."
+SOURCE_OF = "Source {number} of {count}"
+OPEN_ARTICLE = "Open the article"
+NOT_FOUND = "Not in the archive: {reason}."
+LOOKED_FOR = "Looked for: {question}"
+LOOKED_AT = "Looked at articles {filters}."
+CLOSEST = "The nearest headlines, which do not answer it:"
+READ_AS = "Understood as: {question}"
+NO_DAY = "undated"
+SINCE_DAY = "published since {day}"
+UNTIL_DAY = "published until {day}"
+BETWEEN_DAYS = "published from {first} to {last}"
+BY_OUTLET = "by {outlets}"
+FROM_WORDS = "from “{words}”"
+CHAT_ONLY = "Answers come only from articles {filters}."
+CHAT_ALSO = "Also carried by {outlets}"
+EMPTY_CHAT = "The archive is empty. Whoever runs this bot has to take articles in first."
+NO_SUCH_COMMAND = "There is no {command}. /help lists the commands."
+
+HOLDINGS = "{articles} articles, published {first} to {last}; newest intake {intake}."
+NOTHING_HELD = "The archive holds no dated article; newest intake {intake}."
+OUTLETS_HELD = "Outlets: {outlets}"
+NO_INTAKE = "never"
+
+VERIFY_WHAT = "Write the quotation behind the command, at least three words: /verify “the exact words”"
+VERIFY_EXACT = "Exact. These words stand in the archive:"
+VERIFY_NEAR = (
+    "Not exact. The nearest passage differs; [-words-] are only in your text, {{+words+}} only in the article:"
+)
+VERIFY_NONE = "Not found. No article in the archive has these words, or nearly these."
+EXPORT_NONE = "There is no answer to export. Ask something first."
+EXPORT_ACCESSED = "accessed {day}"
+EXPORT_HASH = "SHA-256 of the stored text: {digest}"
+EXPORT_SPEAKER = "Speaker: {speaker}"
+
+STRANGER = "This bot answers only people who were invited. Send /start with your code, or ask whoever runs it."
+STRANGER_NOTE = "{name} ({id}) wrote to the bot and is not allowed to use it. /invite makes a code for one person."
+WELCOME_IN = "Welcome. Ask a question about the news; /help lists what else you can do."
+BAD_CODE = "This code is not valid, or it was used. Ask for a new one."
+INVITED = "A code for one person: {code}"
+ADMINS_ONLY = "Only an administrator of this bot may do that."
+MINUTE_LIMIT = "That was {limit} questions in a minute, which is the limit. Ask again in {seconds} seconds."
+DAY_LIMIT = "That was {limit} questions today, which is the limit. Ask again tomorrow."
+WENT_WRONG = "Something went wrong here, and it was noted as {id}. Ask again, or tell whoever runs this bot."
+TOO_LARGE = "The document has more than {size} MB. Split it."
+ADD_WHAT = "Write the address of an article or a file behind the command, or send a document."
+ADDED = "Taken in: {counts}"
+NOT_ADDED = "Not taken in: {why}"
+FORGET_WHAT = "Write the article's address, number or part of its headline behind the command."
+CHAT_FORGOTTEN = "Forgotten: “{title}” ({url})."
+NO_FEEDBACK = "Nobody has said anything yet."
+FEEDBACK_LINE = "{day} · {reason} · {question}"
+
+# retrieval.answer.Reason, in its order
+REASONS = (
+    "the archive is empty",
+    "nothing was found",
+    "nothing good enough was published within the dates asked for",
+    "nothing good enough was published by the outlet asked for",
+    "only weak matches were found",
+    "the quote could not be proven against the archive",
+)
+LANGUAGES = ("de", "es", "fr", "uk", "ru")  # besides English
+CHAT = (
+    *(START, CHAT_HELP, ADMIN_HELP),
+    *(COMMAND_ASK, COMMAND_NEW, COMMAND_SINCE, COMMAND_UNTIL, COMMAND_OUTLET, COMMAND_SOURCES),
+    *(COMMAND_VERIFY, COMMAND_EXPORT, COMMAND_HELP, ASK_WHAT),
+    *(BUTTON_NEXT, BUTTON_MORE, BUTTON_WRONG, BUTTON_BACK, WHY_WRONG, WRONG_ANSWER, WRONG_QUOTE, OUT_OF_DATE, THANKS),
+    *(ONE_SOURCE, GONE, UNKNOWN_ANSWER, SOURCE_OF, OPEN_ARTICLE, NOT_FOUND, LOOKED_FOR, LOOKED_AT, CLOSEST, READ_AS),
+    *(NO_DAY, SINCE_DAY, UNTIL_DAY, BETWEEN_DAYS, BY_OUTLET, FROM_WORDS, CHAT_ONLY, CHAT_ALSO, EMPTY_CHAT),
+    *(NO_SUCH_COMMAND, HOLDINGS, NOTHING_HELD, OUTLETS_HELD, NO_INTAKE),
+    *(VERIFY_WHAT, VERIFY_EXACT, VERIFY_NEAR, VERIFY_NONE, EXPORT_NONE, EXPORT_ACCESSED, EXPORT_HASH, EXPORT_SPEAKER),
+    *(STRANGER, STRANGER_NOTE, WELCOME_IN, BAD_CODE, INVITED, ADMINS_ONLY, MINUTE_LIMIT, DAY_LIMIT, WENT_WRONG),
+    *(TOO_LARGE, ADD_WHAT, ADDED, NOT_ADDED, FORGET_WHAT, CHAT_FORGOTTEN, NO_FEEDBACK, FEEDBACK_LINE),
+    *(NEW, NOTHING_ASKED, NOTHING_CITED, LAST_CITATION, WHOLE_ARTICLE, EVERYTHING),
+    *REASONS,
+)
+
+
+def say(sentence: str, language: str = "", /, **values: object) -> str:
+    """A sentence of CHAT in the user's language ("de", "pt-br"; English where there is no translation), filled in."""
+    return translations(language.lower()[:2]).get(sentence, sentence).format(**values)
+
+
+@cache
+def translations(language: str) -> Mapping[str, str]:
+    """English sentence -> translation; empty for English and for languages without a file."""
+    if language not in LANGUAGES:
+        return {}
+    file = files("bot").joinpath("translations", f"{language}.json")
+    found: dict[str, str] = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    return found
