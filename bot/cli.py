@@ -379,6 +379,31 @@ def chat(since: date | None, until: date | None, outlets: tuple[str, ...], as_of
 
 
 @cli.command()
+@click.option("--webhook", default="", metavar="URL", help="Be called by Telegram at this address instead of polling.")
+@click.option("--port", type=click.IntRange(1, 65_535), default=8443, help="Port for --webhook; default 8443.")
+@sample_option
+def telegram(webhook: str, port: int, sample: bool) -> None:
+    """Answer in Telegram. The token comes from @BotFather: PULLQUOTE_TELEGRAM_TOKEN."""
+    with _house(sample, stays=True) as house:
+        settings = house.settings
+        if settings.telegram_token is None:
+            raise Refused(messages.NO_TOKEN)
+        try:
+            from bot.channels import telegram
+        except ImportError as error:
+            raise Refused(messages.NO_TELEGRAM_LIBRARY) from error
+        from bot.keeper import office, rules
+        from bot.store import NAME, open_store
+
+        _answering(house)
+        store = open_store(house.folder / NAME)
+        try:
+            telegram.run(office(house, store, rules(settings)), settings, webhook, port)
+        finally:
+            store.close()
+
+
+@cli.command()
 @click.argument("questions", type=click.File("rb"))
 @_filters
 @as_json

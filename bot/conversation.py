@@ -1,21 +1,29 @@
 """Turns in a chat: follow-ups and commands. A channel gets all of it by translating to and from text."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from difflib import get_close_matches
-from typing import Protocol
+from typing import Literal, Protocol
 
 from bot import messages
 from bot.followup import complete
-from corpus.archive import Revision
+from bot.store import Given, Mark, Store, digest, mark, short_id
+from bot.verify import FEWEST, match, quoted
+from corpus.archive import Archive, NoSuchArticle, Revision, StoredPassage
 from corpus.article import BadArticle, line
-from retrieval.answer import Answer
-from retrieval.citation import Citation, FalseQuote
+from corpus.intake import Busy
+from retrieval.answer import RETRIEVED, Answer
+from retrieval.citation import Citation, FalseQuote, cite, link
 from retrieval.question import BadQuestion, Question, read_question
 from retrieval.scope import Scope
 
 MORE = 600  # characters that /more adds on either side, up to the end of a paragraph
+OUTLETS = 15  # named by /sources
+VOTES = 20  # shown by /feedback
+MINUTE, DAY = 60, 86_400
+WRONG = {"a": messages.WRONG_ANSWER, "q": messages.WRONG_QUOTE, "d": messages.OUT_OF_DATE}  # as a button keeps it
 
 
 class Desk(Protocol):
@@ -32,6 +40,24 @@ class Shown:
     citation: Citation
     number: int  # 1 is the first
     count: int
+    answer: str = ""  # id of the stored answer
+    widened: int = 0  # times that more context was asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """An article that has these words, or nearly these."""
+
+    citation: Citation
+    exact: bool
+    differences: str
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """An answer as a citation to paste."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +72,70 @@ class End:
     """The person is done."""
 
 
-Reply = Answer | Shown | Sources | End | str  # str: a sentence of ours
+Reply = Answer | Shown | Sources | Verified | Export | End | str  # str: a sentence of ours
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Who may ask, and how much. Ids are the channel's own, as text."""
+
+    admins: frozenset[str] = frozenset()
+    allowed: frozenset[str] = frozenset()  # people and chats
+    access: Literal["open", "list", "invite"] = "open"
+    person: tuple[int, int] = (10, 300)  # questions a minute, a day
+    chat: tuple[int, int] = (30, 2_000)
+
+
+class Keeper(Protocol):
+    """What an administrator may do to the archive. Each raises BadArticle, NoSuchArticle or Busy with a sentence."""
+
+    def add(self, where: str) -> str: ...
+    def add_document(self, data: bytes, name: str) -> str: ...
+    def forget(self, name: str) -> tuple[str, str]: ...
+    def status(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What all conversations of a channel share."""
+
+    desk: "Desk"
+    archive: Archive
+    alike: Callable[[str], Sequence[StoredPassage]]  # passages that share words with a text, most first
+    store: Store
+    keeper: Keeper
+    rules: Rules = Rules()
+    citations: int = 3
+    today: Callable[[], date] = date.today
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who asks, and where."""
+
+    id: str = ""  # channel:user
+    chat: str = ""  # channel:chat
+    topic: str = ""
+    name: str = ""
+    language: str = ""
+
+    @property
+    def place(self) -> str:
+        return f"{self.chat}:{self.topic}"
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """As the settings write them: without the channel."""
+        return frozenset(one.partition(":")[2] for one in (self.id, self.chat))
 
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
     question: str  # completed, with its time words
-    answer: Answer
+    text: str
+    citations: tuple[Citation, ...]
+    behind: tuple[Revision, ...] = ()  # the articles that it was chosen from, the cited ones first
+    id: str = ""
 
 
 class Conversation:
@@ -73,24 +156,24 @@ class Conversation:
         self._last: _Turn | None = None
         self._shown: Shown | None = None
 
-    def reply(self, text: str) -> Reply:
-        """To whatever a person wrote: a command or a question. Never raises for what was written."""
+    def reply(self, text: str, context: str = "") -> Reply:
+        """To whatever a person wrote: a command or a question, which may lean on `context`. Never raises for that."""
         text = line(text)
         try:
-            return self._obey(text) if text.startswith("/") else self.ask(text)
-        except (BadQuestion, BadArticle, FalseQuote) as error:
+            return self._obey(text) if text.startswith("/") else self.ask(text, context)
+        except (BadQuestion, BadArticle, FalseQuote, NoSuchArticle, Busy) as error:
             return str(error)
 
-    def ask(self, text: str) -> Answer:
-        """The answer; a follow-up is completed from the turn before. Raises BadQuestion."""
+    def ask(self, text: str, context: str = "") -> Answer | str:
+        """The answer; a follow-up is completed from `context`, or from the turn before. Raises BadQuestion."""
         text = line(text)
-        last = self._last
-        whole = complete(text, last.question, last.answer.text) if last else complete(text, "")
+        last = _Turn(line(context), "", ()) if context else self._last
+        whole = complete(text, last.question, last.text) if last else complete(text, "")
         question = read_question(
             whole, today=self._scope.as_of or self._today(), scope=self._scope, citations=self._citations, said=text
         )
         answer = self._desk.ask(question)
-        self._last = _Turn(whole, answer)
+        self._last = _Turn(whole, answer.text, answer.citations, _behind(answer))
         self._shown = Shown(answer.citations[0], 1, len(answer.citations)) if answer.citations else None
         return answer
 
@@ -111,10 +194,7 @@ class Conversation:
     def sources(self) -> Reply:
         if self._last is None:
             return messages.NOTHING_ASKED
-        answer = self._last.answer
-        cited = {one.article.url for one in answer.citations}
-        every = {one.stored.revision.article.url: one.stored.revision for one in answer.retrieved}
-        return Sources(tuple(sorted(every.values(), key=lambda one: one.article.url not in cited)))
+        return Sources(self._last.behind)
 
     def more(self) -> Reply:
         """The same citation with more of its article around it, each time more."""
@@ -132,13 +212,18 @@ class Conversation:
         if self._shown.number == self._shown.count:
             return messages.LAST_CITATION.format(count=self._shown.count)
         number = self._shown.number + 1
-        citation = self._desk.proven(self._last.answer.citations[number - 1])
+        citation = self._desk.proven(self._last.citations[number - 1])
         self._shown = Shown(citation, number, self._shown.count)
         return self._shown
 
     def _obey(self, text: str) -> Reply:
         name, _, rest = text.partition(" ")
-        commands: dict[str, Callable[[], Reply]] = {
+        commands = self._commands(rest)
+        obey = commands.get(name.lower())
+        return obey() if obey else messages.unknown_command(name[:40], get_close_matches(name, commands, n=1))
+
+    def _commands(self, rest: str) -> dict[str, Callable[[], Reply]]:
+        return {
             "/help": lambda: messages.HELP,
             "/new": self.new,
             "/since": lambda: self.since(rest),
@@ -149,14 +234,253 @@ class Conversation:
             "/next": self.next,
             "/quit": End,
         }
-        obey = commands.get(name.lower())
-        return obey() if obey else messages.unknown_command(name[:40], get_close_matches(name, commands, n=1))
 
     def _narrowed(self, scope: Scope) -> str:
         if scope.since and scope.until and scope.since > scope.until:
             raise BadQuestion(messages.turned_round(scope.since, scope.until))
         self._scope = scope
         return messages.only(messages.filters(scope.since, scope.until, scope.outlets, scope.as_of, ""))
+
+
+class Stored(Conversation):
+    """A conversation that outlives the program: each turn is read from the store and written there."""
+
+    def __init__(self, office: Office, person: Person) -> None:
+        self._office, self._store, self._person = office, office.store, person
+        self._turn_id, scope = office.store.turn(person.place)
+        super().__init__(office.desk, scope=scope, citations=office.citations, today=office.today)
+        self._last = self._turn(self._turn_id)
+
+    @property
+    def answer_id(self) -> str:
+        """Of the last answer."""
+        return self._turn_id
+
+    @property
+    def admin(self) -> bool:
+        return self._person.id.partition(":")[2] in self._office.rules.admins
+
+    def allowed(self) -> bool:
+        rules = self._office.rules
+        if rules.access == "open" or self.admin or rules.allowed & self._person.ids:
+            return True
+        return rules.access == "invite" and self._store.invited(self._person.id)
+
+    def resume(self, answer: str) -> None:
+        """What is asked next leans on this answer."""
+        self._last = self._turn(answer) or self._last
+
+    def start(self, code: str) -> Reply:
+        """A deep link: to a stored answer, or an invitation."""
+        if code and not self.allowed():
+            return self._say(messages.WELCOME_IN if self._redeemed(code) else messages.BAD_CODE)
+        return self.opened(code) if code else self._say(messages.START)
+
+    def ask(self, text: str, context: str = "") -> Answer | str:
+        if refused := self._over():
+            return refused
+        answer = super().ask(text, context)
+        if isinstance(answer, Answer) and self._last:
+            self._turn_id = self._kept(answer, self._last.question)
+            self._store.set_turn(self._person.place, self._turn_id, self._scope)
+        return answer
+
+    def new(self) -> str:
+        self._turn_id = ""
+        self._store.set_turn(self._person.place, "", self._scope)
+        super().new()
+        return self._say(messages.NEW)
+
+    def opened(self, answer: str, number: int = 1, widened: int = 0) -> Shown | str:
+        """A citation of a stored answer, proven again, with as much context as was asked for."""
+        given = self._store.given(answer)
+        if given is None:
+            return self._say(messages.UNKNOWN_ANSWER)
+        if not given.marks:
+            return self._say(messages.NOTHING_CITED)
+        number = (number - 1) % len(given.marks) + 1
+        try:
+            citation = self._desk.proven(self._cited(given.marks[number - 1]))
+            for _ in range(widened):
+                narrow, citation = citation, self._desk.proven(wider(citation))
+        except FalseQuote:
+            return self._say(messages.GONE)
+        if widened and narrow == citation:
+            return self._say(messages.WHOLE_ARTICLE)
+        return Shown(citation, number, len(given.marks), answer, widened)
+
+    def offered(self, text: str, limit: int) -> list[Shown]:
+        """The citations of an answer that nobody has chosen yet: it is neither stored nor counted."""
+        if not self.allowed():
+            return []
+        try:
+            question = read_question(text, today=self._today(), scope=self._scope, citations=limit)
+        except BadQuestion:
+            return []
+        citations = self._desk.ask(question).citations
+        return [Shown(one, number, len(citations)) for number, one in enumerate(citations, 1)]
+
+    def vote(self, answer: str, reason: str) -> str:
+        if reason not in WRONG or self._store.given(answer) is None:
+            return self._say(messages.UNKNOWN_ANSWER)
+        self._store.vote(answer, self._person.id, reason)
+        return self._say(messages.THANKS)
+
+    def sources(self) -> str:
+        held = self._office.archive.status()
+        intake = held.last_intake.date().isoformat() if held.last_intake else self._say(messages.NO_INTAKE)
+        if not held.first or not held.last:
+            return self._say(messages.NOTHING_HELD, intake=intake)
+        first, last = held.first.isoformat(), held.last.isoformat()
+        about = self._say(messages.HOLDINGS, articles=f"{held.articles:,}", first=first, last=last, intake=intake)
+        outlets = messages.outlets(held.outlets[:OUTLETS], max(len(held.outlets) - OUTLETS, 0))
+        return f"{about}\n{self._say(messages.OUTLETS_HELD, outlets=outlets)}"
+
+    def verify(self, text: str) -> Reply:
+        quotation = quoted(text)
+        if len(quotation.split()) < FEWEST:
+            return self._say(messages.VERIFY_WHAT)
+        found = match(quotation, self._office.alike(quotation))
+        if found is None:
+            return self._say(messages.VERIFY_NONE)
+        citation = self._desk.proven(cite(found.revision, found.span))
+        return Verified(citation, not found.differences, found.differences)
+
+    def export(self) -> Reply:
+        if self._last is None or not self._last.citations:
+            return self._say(messages.EXPORT_NONE)
+        return Export("\n\n".join(self._exported(self._desk.proven(one)) for one in self._last.citations))
+
+    def add(self, where: str) -> str:
+        try:
+            return self._say(messages.ADDED, counts=self._office.keeper.add(where))
+        except (BadArticle, Busy) as error:
+            return self._say(messages.NOT_ADDED, why=error)
+
+    def forget(self, name: str) -> str:
+        title, url = self._office.keeper.forget(name)
+        return self._say(messages.CHAT_FORGOTTEN, title=title, url=url)
+
+    def feedback(self) -> str:
+        votes = ((one.given[:10], one.reason, one.question) for one in self._store.votes(VOTES))
+        lines = [
+            self._say(messages.FEEDBACK_LINE, day=day, reason=self._say(WRONG[reason]), question=question)
+            for day, reason, question in votes
+        ]
+        return "\n".join(lines) or self._say(messages.NO_FEEDBACK)
+
+    def help(self) -> str:
+        return "\n\n".join(map(self._say, (messages.CHAT_HELP, *([messages.ADMIN_HELP] if self.admin else []))))
+
+    def stranger(self) -> tuple[str, bool]:
+        """What a stranger is told, and whether it is the first time, so that an administrator is."""
+        return self._say(messages.STRANGER), self._store.first_time(f"stranger/{self._person.id}")
+
+    def _commands(self, rest: str) -> dict[str, Callable[[], Reply]]:
+        say = self._say
+        mine: dict[str, Callable[[], Reply]] = {
+            "/help": self.help,
+            "/start": lambda: self.start(rest),
+            "/ask": lambda: self.ask(rest) if rest else say(messages.ASK_WHAT),
+            "/verify": lambda: self.verify(rest),
+            "/export": self.export,
+        }
+        admin: dict[str, Callable[[], Reply]] = {
+            "/add": lambda: self.add(rest) if rest else say(messages.ADD_WHAT),
+            "/forget": lambda: self.forget(rest) if rest else say(messages.FORGET_WHAT),
+            "/status": self._office.keeper.status,
+            "/feedback": self.feedback,
+            "/invite": lambda: say(messages.INVITED, code=self._store.invite()),
+        }
+        if not self.admin:
+            admin = dict.fromkeys(admin, lambda: say(messages.ADMINS_ONLY))
+        common = super()._commands(rest)
+        return {name: common[name] for name in common if name not in ("/quit", "/more", "/next")} | mine | admin
+
+    def _narrowed(self, scope: Scope) -> str:
+        super()._narrowed(scope)
+        self._store.set_turn(self._person.place, self._turn_id, self._scope)
+        filtered = messages.chat_filters(scope.since, scope.until, scope.outlets, "", self._person.language)
+        return self._say(messages.CHAT_ONLY, filters=filtered) if filtered else self._say(messages.EVERYTHING)
+
+    def _say(self, sentence: str, **values: object) -> str:
+        return messages.say(sentence, self._person.language, **values)
+
+    def _over(self) -> str:
+        """The sentence about the limit that is used up; "" where there is none."""
+        rules, now = self._office.rules, time.time()
+        who = [(self._person.id, rules.person)]
+        who += [(self._person.chat, rules.chat)] if self._person.ids != {self._person.id.partition(":")[2]} else []
+        limits = [(name, unit, most) for name, of in who for unit, most in zip((MINUTE, DAY), of, strict=True)]
+        used_up = self._store.spend(limits, now)
+        if used_up is None:
+            return ""
+        seconds, limit = used_up
+        wait = int(seconds - now % seconds) + 1
+        return self._say(messages.MINUTE_LIMIT if seconds == MINUTE else messages.DAY_LIMIT, limit=limit, seconds=wait)
+
+    def _redeemed(self, code: str) -> bool:
+        return self._office.rules.access == "invite" and self._store.redeem(code, self._person.id)
+
+    def _kept(self, answer: Answer, whole: str) -> str:
+        given = Given(
+            id=short_id(),
+            place=self._person.place,
+            question=whole,
+            said=answer.question.shown,
+            confidence=answer.confidence,
+            marks=tuple(map(mark, answer.citations)),
+            retrieved=tuple((one.stored.revision.article.url, one.score) for one in answer.retrieved[:RETRIEVED]),
+            position=self._office.archive.position(),
+        )
+        self._store.keep(given)
+        return given.id
+
+    def _turn(self, answer: str) -> _Turn | None:
+        """A stored answer as the turn before; citations whose article was forgotten are left out."""
+        given = self._store.given(answer) if answer else None
+        if given is None:
+            return None
+        citations = []
+        for one in given.marks:
+            try:
+                citations.append(self._cited(one))
+            except FalseQuote:
+                continue
+        return _Turn(given.question, "\n".join(one.quote for one in citations), tuple(citations), (), answer)
+
+    def _cited(self, kept: Mark) -> Citation:
+        """Raises FalseQuote where the archive does not hold these words any more."""
+        revision = self._office.archive.revision(kept.revision)
+        if revision is None or revision.article.url != kept.url:
+            raise FalseQuote(f"The article {kept.url} is no longer in the archive.")
+        citation = cite(revision, (kept.start, kept.end))
+        if digest(citation.quote) != kept.digest:
+            raise FalseQuote(f"The quote does not stand at {kept.start}-{kept.end} of {kept.url}.")
+        return citation
+
+    def _exported(self, citation: Citation) -> str:
+        article = citation.article
+        day = messages.short_day(article.published.date()) if article.published else self._say(messages.NO_DAY)
+        known = (", ".join(article.authors), article.outlet, f"“{article.title}”", day)
+        accessed = self._say(messages.EXPORT_ACCESSED, day=self._today().isoformat())
+        hashed = self._say(messages.EXPORT_HASH, digest=digest(article.text))
+        return f"“{citation.quote}”\n{'. '.join(filter(None, known))}. {link(citation)} ({accessed}).\n{hashed}"
+
+
+def _behind(answer: Answer) -> tuple[Revision, ...]:
+    cited = {one.article.url for one in answer.citations}
+    every = {one.stored.revision.article.url: one.stored.revision for one in answer.retrieved}
+    return tuple(sorted(every.values(), key=lambda one: one.article.url not in cited))
+
+
+def carried_by(answer: Answer, citation: Citation) -> list[str]:
+    """Other outlets that carry the same words."""
+    for found in answer.retrieved:
+        if found.stored.revision.id == citation.revision and found.copies:
+            outlets = (one.revision.article.outlet or one.revision.article.url for one in found.copies)
+            return [one for one in dict.fromkeys(outlets) if one != citation.article.outlet]
+    return []
 
 
 def wider(citation: Citation) -> Citation:

@@ -19,7 +19,26 @@ SETTING_ENGINE = "what runs the model: auto, onnxruntime, openvino or torch"
 SETTING_THRESHOLD = "confidence below which a question is refused; empty: the fitted one"
 SETTING_CITATIONS = "citations of an answer at most, 1 to 3"
 
+SETTING_TOKEN = "token of the Telegram bot, from @BotFather"
+SETTING_API = "address of another Bot API server, without /bot; empty: Telegram's own"
+SETTING_ADMINS = "Telegram ids of the administrators, with commas between them"
+SETTING_ALLOWED = "Telegram ids of the people and chats that may ask where access is list or invite"
+SETTING_ACCESS = "who may ask: open (everyone), list, or invite (list, and whoever has a code)"
+SETTING_PERSON_MINUTE = "questions of one person a minute"
+SETTING_PERSON_DAY = "questions of one person a day"
+SETTING_CHAT_MINUTE = "questions in one group a minute"
+SETTING_CHAT_DAY = "questions in one group a day"
+
 SETTING_NEEDS = {
+    "telegram_token": "Give it the token from @BotFather, such as 123456:ABC-DEF",
+    "telegram_api": "Give it the address of a Bot API server such as http://localhost:8081",
+    "telegram_admins": "Give it numbers with commas between them, such as 4711,4712",
+    "telegram_allowed": "Give it numbers with commas between them, such as 4711,-1004712",
+    "access": "Give it open, list or invite",
+    "person_minute": "Give it a number from 1",
+    "person_day": "Give it a number from 1",
+    "chat_minute": "Give it a number from 1",
+    "chat_day": "Give it a number from 1",
     "data": "Give it a folder",
     "archive": "Give it a database URL such as postgresql+psycopg://user:password@host/pullquote",
     "chroma": "Give it the address of a Chroma server such as http://localhost:8000",
@@ -30,6 +49,10 @@ SETTING_NEEDS = {
     "threshold": "Give it a number from 0 to 1",
     "citations": "Give it 1, 2 or 3",
 }
+NO_TOKEN = "PULLQUOTE_TELEGRAM_TOKEN is not set. Create a bot with @BotFather and put its token in .env."
+BAD_TOKEN = "Telegram does not know the token in PULLQUOTE_TELEGRAM_TOKEN. Copy it again from @BotFather."
+NO_TELEGRAM = "Telegram's server cannot be reached. Check the connection, and PULLQUOTE_TELEGRAM_API if it is set."
+NO_TELEGRAM_LIBRARY = "The Telegram channel is not installed. Install it with: pip install 'pullquote[telegram]'"
 UNREADABLE_ENV = "The file .env cannot be read. Save it as UTF-8 text that this user may read."
 
 
@@ -346,7 +369,6 @@ VERIFY_NONE = "Not found. No article in the archive has these words, or nearly t
 EXPORT_NONE = "There is no answer to export. Ask something first."
 EXPORT_ACCESSED = "accessed {day}"
 EXPORT_HASH = "SHA-256 of the stored text: {digest}"
-EXPORT_SPEAKER = "Speaker: {speaker}"
 
 STRANGER = "This bot answers only people who were invited. Send /start with your code, or ask whoever runs it."
 STRANGER_NOTE = "{name} ({id}) wrote to the bot and is not allowed to use it. /invite makes a code for one person."
@@ -360,6 +382,7 @@ WENT_WRONG = "Something went wrong here, and it was noted as {id}. Ask again, or
 TOO_LARGE = "The document has more than {size} MB. Split it."
 ADD_WHAT = "Write the address of an article or a file behind the command, or send a document."
 ADDED = "Taken in: {counts}"
+UNREACHABLE = "The address could not be read. Check it, or send the article as a document."
 NOT_ADDED = "Not taken in: {why}"
 FORGET_WHAT = "Write the article's address, number or part of its headline behind the command."
 CHAT_FORGOTTEN = "Forgotten: “{title}” ({url})."
@@ -384,9 +407,9 @@ CHAT = (
     *(ONE_SOURCE, GONE, UNKNOWN_ANSWER, SOURCE_OF, OPEN_ARTICLE, NOT_FOUND, LOOKED_FOR, LOOKED_AT, CLOSEST, READ_AS),
     *(NO_DAY, SINCE_DAY, UNTIL_DAY, BETWEEN_DAYS, BY_OUTLET, FROM_WORDS, CHAT_ONLY, CHAT_ALSO, EMPTY_CHAT),
     *(NO_SUCH_COMMAND, HOLDINGS, NOTHING_HELD, OUTLETS_HELD, NO_INTAKE),
-    *(VERIFY_WHAT, VERIFY_EXACT, VERIFY_NEAR, VERIFY_NONE, EXPORT_NONE, EXPORT_ACCESSED, EXPORT_HASH, EXPORT_SPEAKER),
+    *(VERIFY_WHAT, VERIFY_EXACT, VERIFY_NEAR, VERIFY_NONE, EXPORT_NONE, EXPORT_ACCESSED, EXPORT_HASH),
     *(STRANGER, STRANGER_NOTE, WELCOME_IN, BAD_CODE, INVITED, ADMINS_ONLY, MINUTE_LIMIT, DAY_LIMIT, WENT_WRONG),
-    *(TOO_LARGE, ADD_WHAT, ADDED, NOT_ADDED, FORGET_WHAT, CHAT_FORGOTTEN, NO_FEEDBACK, FEEDBACK_LINE),
+    *(TOO_LARGE, ADD_WHAT, ADDED, UNREACHABLE, NOT_ADDED, FORGET_WHAT, CHAT_FORGOTTEN, NO_FEEDBACK, FEEDBACK_LINE),
     *(NEW, NOTHING_ASKED, NOTHING_CITED, LAST_CITATION, WHOLE_ARTICLE, EVERYTHING),
     *REASONS,
 )
@@ -395,6 +418,17 @@ CHAT = (
 def say(sentence: str, language: str = "", /, **values: object) -> str:
     """A sentence of CHAT in the user's language ("de", "pt-br"; English where there is no translation), filled in."""
     return translations(language.lower()[:2]).get(sentence, sentence).format(**values)
+
+
+def chat_filters(since: date | None, until: date | None, outlets: Sequence[str], words: str, language: str) -> str:
+    """What was filtered, in the user's language; "" where nothing was. Days as 2025-05-16, which every reader knows."""
+    first, last = short_day(since), short_day(until)
+    parts = [say(BETWEEN_DAYS, language, first=first, last=last)] if since and until else []
+    parts += [say(SINCE_DAY, language, day=first)] if since and not until else []
+    parts += [say(UNTIL_DAY, language, day=last)] if until and not since else []
+    parts += [say(BY_OUTLET, language, outlets=", ".join(outlets))] if outlets else []
+    parts += [say(FROM_WORDS, language, words=words)] if words and parts else []
+    return ", ".join(parts)
 
 
 @cache

@@ -41,6 +41,13 @@ def _web(url: SecretStr) -> SecretStr:
     return url
 
 
+def _token(token: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"\d+:[\w-]+", token.get_secret_value()):
+        raise ValueError("not a token")
+    return token
+
+
+IDS = r"^\s*(-?\d+\s*(,\s*-?\d+\s*)*)?$"  # with commas between them
 Folder = Annotated[Path, AfterValidator(_home)]
 
 
@@ -77,6 +84,17 @@ class Settings(BaseSettings):
         default=None, ge=0, le=1, allow_inf_nan=False, description=messages.SETTING_THRESHOLD
     )
     citations: int = Field(default=3, ge=1, le=3, description=messages.SETTING_CITATIONS)
+    telegram_token: Annotated[SecretStr, AfterValidator(_token)] | None = Field(
+        default=None, description=messages.SETTING_TOKEN
+    )
+    telegram_api: str = Field(default="", pattern=r"^(https?://[^\s/]+/?)?$", description=messages.SETTING_API)
+    telegram_admins: str = Field(default="", pattern=IDS, description=messages.SETTING_ADMINS)
+    telegram_allowed: str = Field(default="", pattern=IDS, description=messages.SETTING_ALLOWED)
+    access: Literal["open", "list", "invite"] = Field(default="open", description=messages.SETTING_ACCESS)
+    person_minute: int = Field(default=10, ge=1, description=messages.SETTING_PERSON_MINUTE)
+    person_day: int = Field(default=300, ge=1, description=messages.SETTING_PERSON_DAY)
+    chat_minute: int = Field(default=30, ge=1, description=messages.SETTING_CHAT_MINUTE)
+    chat_day: int = Field(default=2_000, ge=1, description=messages.SETTING_CHAT_DAY)
 
 
 Origin = Literal["default", ".env", "environment"]
@@ -148,13 +166,15 @@ def _origin(name: str) -> Origin:
 
 def _given(name: str) -> str:
     """What was set, as it may be shown; a URL that is none may hold a password anywhere, so it is not shown."""
-    if name in ("archive", "chroma"):
+    if name in ("archive", "chroma", "telegram_token"):
         return ""
     variable = _variable(name)
     return _environment().get(variable) or _file().get(variable, "")
 
 
 def _shown(settings: Settings, name: str) -> str:
+    if name == "telegram_token":
+        return "***" if settings.telegram_token else ""
     value = {
         "archive": settings.archive or SecretStr(f"sqlite:///{settings.data / 'archive.sqlite'}"),
         "models": settings.models or settings.data / "models",
@@ -168,3 +188,8 @@ def without_password(url: str) -> str:
     """postgresql://me:secret@host/db -> postgresql://me:***@host/db; so too for `password=` and the like."""
     url = re.sub(r"(?<=://)([^/@:]*):.*@", r"\1:***@", url)
     return re.sub(r"(?i)((?:password|passwd|pwd|token|key|secret)\w*=)[^&]*", r"\1***", url)
+
+
+def ids(text: str) -> frozenset[str]:
+    """Of "4711, -1004712"."""
+    return frozenset(filter(None, (one.strip() for one in text.split(","))))

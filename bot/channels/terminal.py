@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bot import messages
-from bot.conversation import Conversation, End, Reply, Shown, Sources
+from bot.conversation import Conversation, End, Export, Reply, Shown, Sources, Verified, carried_by
 from corpus.archive import Revision
 from corpus.article import Article, line
 from retrieval.answer import Answer, Reason
@@ -56,6 +56,10 @@ def render(reply: Reply, limits: Limits) -> Message:
         return _citation(reply.citation, f"{reply.number}" if reply.count > 1 else "", limits)
     if isinstance(reply, Sources):
         return _headlines(reply.revisions, limits)
+    if isinstance(reply, Verified):
+        return [Block(Text(reply.differences)), *_citation(reply.citation, "", limits)]
+    if isinstance(reply, Export):
+        return [Block(Text(reply.text))]
     return [] if isinstance(reply, End) else [Block(Text(messages.printable(reply)))]
 
 
@@ -124,7 +128,7 @@ def _answer(answer: Answer, limits: Limits) -> Message:
     several = len(answer.citations) > 1
     for number, citation in enumerate(answer.citations, 1):
         blocks += [BLANK] if blocks else []
-        blocks += _citation(citation, str(number) if several else "", limits, _copies(answer, citation))
+        blocks += _citation(citation, str(number) if several else "", limits, carried_by(answer, citation))
     return blocks
 
 
@@ -203,15 +207,6 @@ def _headlines(revisions: Sequence[Revision], limits: Limits, indent: int = 0) -
         blocks += [BLANK, Block(Text(one.article.title), indent), Block(_byline(one.article), indent)]
         blocks.append(_link(url, url, indent, limits))
     return blocks[1:]
-
-
-def _copies(answer: Answer, citation: Citation) -> list[str]:
-    """Outlets that carry the same words."""
-    for found in answer.retrieved:
-        if found.stored.revision.id == citation.revision and found.copies:
-            outlets = (one.revision.article.outlet or one.revision.article.url for one in found.copies)
-            return [one for one in dict.fromkeys(outlets) if one != citation.article.outlet]
-    return []
 
 
 def article(shown: Revision, revisions: Sequence[Revision], also: Sequence[str], limits: Limits) -> Message:

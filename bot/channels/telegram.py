@@ -1,0 +1,561 @@
+"""Telegram: messages in its HTML, buttons, groups and topics, inline mode. The only file that imports telegram."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from html import escape
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
+
+from telegram import (
+    BotCommand,
+    CallbackQuery,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    InlineQuery,
+    InlineQueryResultArticle,
+    InputTextMessageContent,
+    LinkPreviewOptions,
+    ReplyParameters,
+    Update,
+    User,
+)
+from telegram import Message as Post
+from telegram.constants import ChatAction, ParseMode
+from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, NetworkError, TelegramError
+from telegram.ext import AIORateLimiter, Application, ApplicationBuilder, BaseUpdateProcessor, TypeHandler
+
+from bot import messages
+from bot.conversation import WRONG, End, Export, Office, Person, Reply, Shown, Sources, Stored, Verified, carried_by
+from bot.settings import BadSettings, Settings
+from corpus.archive import Revision
+from corpus.article import Article, BadArticle, line
+from corpus.intake import Busy
+from corpus.sources.files import MAX_DOCUMENT
+from retrieval.answer import Answer, Reason
+from retrieval.citation import Citation, link
+
+LONGEST = 4_096  # UTF-16 units of a message, markup aside
+FIELD = 256  # units of a title, a name, a question
+PATIENCE = 0.5  # seconds after which a person sees that the bot is typing
+TYPING = 4.5  # seconds that this is seen
+WAITING = 4_096  # updates taken from Telegram before they are answered
+INLINE = 5  # results
+INLINE_LEAST = 8  # characters of an inline question; it comes with every key
+PREVIEW = LinkPreviewOptions(is_disabled=True)
+UPDATES = [Update.MESSAGE, Update.EDITED_MESSAGE, Update.CALLBACK_QUERY, Update.INLINE_QUERY]
+COMMANDS = {
+    "ask": messages.COMMAND_ASK,
+    "new": messages.COMMAND_NEW,
+    "since": messages.COMMAND_SINCE,
+    "until": messages.COMMAND_UNTIL,
+    "outlet": messages.COMMAND_OUTLET,
+    "sources": messages.COMMAND_SOURCES,
+    "verify": messages.COMMAND_VERIFY,
+    "export": messages.COMMAND_EXPORT,
+    "help": messages.COMMAND_HELP,
+}
+KEPT = ("/add", "/forget", "/status")  # an administrator's, which may take long
+OURS = {*COMMANDS, "start", "add", "forget", "status", "feedback", "invite"}
+log = logging.getLogger("pullquote.telegram")
+
+T = TypeVar("T")
+App = Application[Any, Any, Any, Any, Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was said to the bot."""
+
+    text: str  # a question, or a command with its words
+    replied: int = 0  # the bot's message that it replies to; 0: none
+    context: str = ""  # someone else's message that it replies to
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Text in Telegram's HTML, with the buttons below it."""
+
+    html: str
+    buttons: InlineKeyboardMarkup | None = None
+
+
+# From Telegram
+
+
+def to_question(post: Post, me: User) -> Asked | None:
+    """What the message asks of this bot; None: it is not for us. In a group: a mention, a reply, a command of ours."""
+    text = post.text or post.caption or ""
+    if post.from_user is None or post.from_user.is_bot or post.via_bot or not text.strip():
+        return None
+    replied = post.reply_to_message if post.reply_to_message and not post.reply_to_message.forum_topic_created else None
+    to_us = bool(replied and replied.from_user and replied.from_user.id == me.id)
+    private = post.chat.type == "private"
+    words, named = _unmentioned(post, text, f"@{me.username}".lower())
+    if words.startswith("/"):
+        command, _, rest = words.partition(" ")
+        name, _, target = command[1:].partition("@")
+        if (target and target.lower() != me.username.lower()) or not (private or name.lower() in OURS):  # type: ignore[union-attr]
+            return None
+        words = f"/{name} {rest}".strip()
+    elif not (private or named or to_us):
+        return None
+    context = "" if to_us or not replied else line(replied.text or replied.caption or "")
+    return Asked(line(words), replied.message_id if replied and to_us else 0, context) if line(words) else None
+
+
+def _unmentioned(post: Post, text: str, me: str) -> tuple[str, bool]:
+    """The text without mentions of the bot, and whether there were any."""
+    entities = post.parse_entities(["mention"]) or post.parse_caption_entities(["mention"])
+    ours = [one for one, mention in entities.items() if mention.lower() == me]
+    units = text.encode("utf-16-le")
+    for one in sorted(ours, key=lambda entity: -entity.offset):
+        units = units[: one.offset * 2] + units[(one.offset + one.length) * 2 :]
+    return " ".join(units.decode("utf-16-le", "replace").split()), bool(ours)
+
+
+def person(user: User | None, chat: int, topic: int | None = None) -> Person:
+    if user is None:
+        return Person(chat=f"telegram:{chat}", topic=str(topic or ""))
+    language = user.language_code or ""
+    return Person(f"telegram:{user.id}", f"telegram:{chat}", str(topic or ""), line(user.full_name), language)
+
+
+# To Telegram
+
+
+def render(reply: Reply, language: str = "", answer: str = "") -> Message:
+    """`answer` is the id under which an Answer is stored, for its buttons."""
+    if isinstance(reply, Answer):
+        return _answer(reply, language, answer) if reply.answered else _refusal(reply, language)
+    if isinstance(reply, Shown):
+        return _shown(reply, language, [])
+    if isinstance(reply, Verified):
+        return _verified(reply, language)
+    if isinstance(reply, Sources):
+        return Message("\n".join(_headline(one) for one in reply.revisions))
+    if isinstance(reply, Export):
+        return Message(f"<pre>{escape(_cut(reply.text, LONGEST), quote=False)}</pre>")
+    return Message("" if isinstance(reply, End) else escape(_cut(reply, LONGEST), quote=False))
+
+
+def _answer(answer: Answer, language: str, stored: str) -> Message:
+    first = answer.citations[0]
+    head = _understood(answer, language)
+    copies = carried_by(answer, first)
+    foot = [messages.say(messages.CHAT_ALSO, language, outlets=_cut(", ".join(copies), FIELD))] if copies else []
+    return _shown(Shown(first, 1, len(answer.citations), stored), language, head, foot)
+
+
+def _shown(shown: Shown, language: str, head: Sequence[str], foot: Sequence[str] = ()) -> Message:
+    if shown.count > 1:
+        number = messages.say(messages.SOURCE_OF, language, number=shown.number, count=shown.count)
+        head = [*head, number]
+    return Message(_cited(shown.citation, language, head, foot), buttons(shown, language) if shown.answer else None)
+
+
+def _verified(verified: Verified, language: str) -> Message:
+    said = messages.say(messages.VERIFY_EXACT if verified.exact else messages.VERIFY_NEAR, language)
+    return Message(_cited(verified.citation, language, [said, *filter(None, [_cut(verified.differences, 1_500)])], ()))
+
+
+def _refusal(answer: Answer, language: str) -> Message:
+    if answer.reason == Reason.EMPTY:
+        return Message(escape(messages.say(messages.EMPTY_CHAT, language), quote=False))
+    reason = messages.say(messages.NOT_FOUND, language, reason=messages.say(answer.reason, language))
+    asked = messages.say(messages.LOOKED_FOR, language, question=_cut(answer.question.text, FIELD))
+    lines = [escape(one, quote=False) for one in (reason, asked, *_filtered(answer, language))]
+    if answer.nearest:
+        lines += ["", escape(messages.say(messages.CLOSEST, language), quote=False), *map(_headline, answer.nearest)]
+    return Message("\n".join(lines))
+
+
+def _understood(answer: Answer, language: str) -> list[str]:
+    question = answer.question
+    made = question.text.casefold().strip(" ?") != question.shown.casefold().strip(" ?")
+    read = [messages.say(messages.READ_AS, language, question=_cut(question.text, FIELD))] if made else []
+    return read + _filtered(answer, language)
+
+
+def _filtered(answer: Answer, language: str) -> list[str]:
+    scope, words = answer.question.scope, answer.question.read_as
+    filters = messages.chat_filters(scope.since, scope.until, scope.outlets, words, language)
+    return [messages.say(messages.LOOKED_AT, language, filters=_cut(filters, FIELD))] if filters else []
+
+
+def _cited(citation: Citation, language: str, head: Sequence[str], foot: Sequence[str]) -> str:
+    """Head, the quote in its context, the source; where that is too long, the context is cut, then the quote."""
+    article = citation.article
+    title, byline = _cut(article.title, FIELD), _byline(article, language)
+    around = [*head, title, byline, *foot]
+    room = LONGEST - sum(units(one) + 2 for one in around) - 8
+    passage = _passage(citation, room)
+    lines = [escape(one, quote=False) for one in head]
+    lines += [f"<blockquote expandable>{passage}</blockquote>", _linked(title, link(citation))]
+    return "\n".join([*lines, *(escape(one, quote=False) for one in (byline, *foot) if one)])
+
+
+def _passage(citation: Citation, room: int) -> str:
+    quote = _cut(citation.quote, room)
+    side = max(room - units(quote) - 4, 0) // 2
+    after = _cut(citation.after.rstrip(), side)
+    before = citation.before.lstrip()
+    if units(before) > side:
+        before = f"…{_cut(before[::-1], side - 1)[::-1].lstrip('…')}" if side > 1 else ""
+    return f"{escape(before, quote=False)}<b>{escape(quote, quote=False)}</b>{escape(after, quote=False)}"
+
+
+def _byline(article: Article, language: str) -> str:
+    day = article.published.date().isoformat() if article.published else messages.say(messages.NO_DAY, language)
+    parts = (_cut(article.outlet, FIELD), day, _cut(", ".join(article.authors), FIELD))
+    return " · ".join(part for part in parts if part)
+
+
+def _headline(revision: Revision) -> str:
+    article = revision.article
+    return f"• {_linked(_cut(article.title, FIELD), article.url)}"
+
+
+def _linked(title: str, url: str) -> str:
+    """A link where the address is one of the web; Telegram opens no other."""
+    shown = escape(title, quote=False)
+    return f'<a href="{escape(url)}">{shown}</a>' if urlsplit_scheme(url) in ("http", "https") else shown
+
+
+def urlsplit_scheme(url: str) -> str:
+    try:
+        return urlsplit(url).scheme
+    except ValueError:  # "http://[": an address in name only
+        return ""
+
+
+def units(text: str) -> int:
+    """As Telegram counts: UTF-16 code units."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _cut(text: str, room: int) -> str:
+    """At most `room` units, with dots where something was cut."""
+    if units(text) <= room:
+        return text
+    kept = text.encode("utf-16-le", "surrogatepass")[: max(room - 1, 0) * 2].decode("utf-16-le", "ignore")
+    return f"{kept}…" if room > 0 else ""
+
+
+def buttons(shown: Shown, language: str) -> InlineKeyboardMarkup:
+    at = f"{shown.answer}:{shown.number}"
+    row = [_button(messages.BUTTON_NEXT, f"o:{shown.answer}:{shown.number % shown.count + 1}:0", language)]
+    row = row if shown.count > 1 else []
+    row.append(_button(messages.BUTTON_MORE, f"o:{at}:{shown.widened + 1}", language))
+    return InlineKeyboardMarkup([row, [_button(messages.BUTTON_WRONG, f"w:{at}:{shown.widened}", language)]])
+
+
+def _reasons(at: str, widened: str, language: str) -> InlineKeyboardMarkup:
+    rows = [[_button(sentence, f"v:{at}:{reason}", language)] for reason, sentence in WRONG.items()]
+    return InlineKeyboardMarkup([*rows, [_button(messages.BUTTON_BACK, f"b:{at}:{widened}", language)]])
+
+
+def _button(sentence: str, data: str, language: str) -> InlineKeyboardButton:
+    return InlineKeyboardButton(messages.say(sentence, language), callback_data=data)
+
+
+# At work
+
+
+class Turns(BaseUpdateProcessor):
+    """Updates beside one another, but one at a time for each person and for each chat, in their order.
+
+    Who sends many waits behind himself only.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(WAITING)
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def do_process_update(self, update: object, coroutine: Coroutine[Any, Any, Any]) -> None:  # type: ignore[override]
+        user = update.effective_user if isinstance(update, Update) else None
+        post = update.effective_message if isinstance(update, Update) else None
+        async with (
+            self._lock(f"user {user.id if user else ''}"),
+            self._lock(f"chat {post.chat_id} {post.message_thread_id}" if post else f"user only {id(update)}"),
+        ):
+            await coroutine
+
+    def _lock(self, key: str) -> asyncio.Lock:
+        lock = self._locks.get(key)
+        if lock is None:
+            self._locks[key] = lock = asyncio.Lock()
+        return lock
+
+    async def initialize(self) -> None:
+        """Nothing to prepare."""
+
+    async def shutdown(self) -> None:
+        """Nothing to put away."""
+
+
+class Desk:
+    """Answers the updates of one bot."""
+
+    def __init__(self, app: App, office: Office) -> None:
+        self._app, self._office, self._store = app, office, office.store
+        self._seat = asyncio.Semaphore(1)  # the core answers one question at a time
+
+    async def on_update(self, update: Update, _context: object) -> None:
+        key = f"update/{self._app.bot.id}/{update.update_id}"
+        if not await asyncio.to_thread(self._store.first_time, key):
+            return
+        if update.message:
+            await self._on_message(update.message)
+        elif update.edited_message:
+            await self._on_edited(update.edited_message)
+        elif update.callback_query:
+            await self._on_button(update.callback_query)
+        elif update.inline_query:
+            await self._on_inline(update.inline_query)
+
+    async def on_error(self, update: object, context: Any) -> None:
+        """One sentence with an id, which stands in the log with the trace. Who blocked the bot is told nothing."""
+        if isinstance(context.error, Forbidden):
+            log.info("%s", context.error)
+            return
+        name = secrets.token_hex(4)
+        log.error("error %s", name, exc_info=context.error)
+        post = update.effective_message if isinstance(update, Update) else None
+        if post is None or not isinstance(update, Update):
+            return
+        language = (update.effective_user.language_code if update.effective_user else "") or ""
+        with suppress(TelegramError):
+            await self._send(post, Message(messages.say(messages.WENT_WRONG, language, id=name)))
+
+    async def _on_message(self, post: Post) -> None:
+        if post.migrate_to_chat_id:
+            old, new = f"telegram:{post.chat_id}:", f"telegram:{post.migrate_to_chat_id}:"
+            await asyncio.to_thread(self._store.move, old, new)
+        elif post.document and post.chat.type == "private":
+            await self._on_document(post)
+        elif asked := to_question(post, self._app.bot.bot):
+            await self._on_asked(post, asked)
+
+    async def _on_asked(self, post: Post, asked: Asked, instead: int = 0) -> None:
+        """`instead`: the id of an answer of ours that the new one takes the place of."""
+        who = person(post.from_user, post.chat_id, post.message_thread_id if post.is_topic_message else None)
+        async with self._typing(post):
+            if not await self._let_in(post, who, asked):
+                return
+            reply, answer = await self._work(lambda: self._reply(who, asked), asked.text)
+        message = render(reply, who.language, answer)
+        sent = await (self._edit(post, instead, message) if instead else self._send(post, message))
+        if answer and sent:
+            chat = f"telegram:{post.chat_id}"
+            await asyncio.to_thread(self._store.note_message, f"{chat}:{sent}", answer)
+            await asyncio.to_thread(self._store.note_message, f"{chat}:{post.message_id}", answer, str(sent))
+
+    def _reply(self, who: Person, asked: Asked) -> tuple[Reply, str]:
+        """The reply, and the id of the answer that it is."""
+        conversation = Stored(self._office, who)
+        noted = self._store.message(f"{who.chat}:{asked.replied}") if asked.replied else None
+        if noted:
+            conversation.resume(noted[0])
+        text = asked.text.removeprefix("/ask ") if asked.context else asked.text
+        reply = conversation.reply(text, asked.context)
+        return reply, conversation.answer_id if isinstance(reply, Answer) else ""
+
+    async def _let_in(self, post: Post, who: Person, asked: Asked) -> bool:
+        conversation = await asyncio.to_thread(Stored, self._office, who)
+        if asked.text.startswith("/start ") or await asyncio.to_thread(conversation.allowed):
+            return True
+        sentence, first = await asyncio.to_thread(conversation.stranger)
+        await self._send(post, Message(escape(sentence, quote=False)))
+        if first:
+            await self._note(who)
+        return False
+
+    async def _note(self, who: Person) -> None:
+        """To the administrators, those who ever wrote to the bot."""
+        note = messages.say(messages.STRANGER_NOTE, name=_cut(who.name, FIELD), id=who.id.partition(":")[2])
+        for admin in self._office.rules.admins:
+            with suppress(Forbidden, BadRequest):
+                await self._app.bot.send_message(int(admin), escape(note, quote=False), parse_mode=ParseMode.HTML)
+
+    async def _on_edited(self, post: Post) -> None:
+        """An edited question gets its answer edited; any other edit is left alone."""
+        noted = await asyncio.to_thread(self._store.message, f"telegram:{post.chat_id}:{post.message_id}")
+        asked = to_question(post, self._app.bot.bot)
+        if noted and noted[1] and asked:
+            await self._on_asked(post, asked, int(noted[1]))
+
+    async def _on_document(self, post: Post) -> None:
+        who, document = person(post.from_user, post.chat_id), post.document
+        conversation = await asyncio.to_thread(Stored, self._office, who)
+        if not conversation.admin or document is None:
+            await self._send(post, Message(messages.say(messages.ADMINS_ONLY, who.language)))
+            return
+        if (document.file_size or 0) > MAX_DOCUMENT:
+            large = messages.say(messages.TOO_LARGE, who.language, size=MAX_DOCUMENT // 1_000_000)
+            await self._send(post, Message(large))
+            return
+        async with self._typing(post):
+            data = bytes(await (await document.get_file()).download_as_bytearray())
+            said = await asyncio.to_thread(self._taken_in, data, line(document.file_name or ""), who.language)
+        await self._send(post, render(said))
+
+    def _taken_in(self, data: bytes, name: str, language: str) -> str:
+        try:
+            return messages.say(messages.ADDED, language, counts=self._office.keeper.add_document(data, name))
+        except (BadArticle, Busy) as error:
+            return messages.say(messages.NOT_ADDED, language, why=error)
+
+    async def _on_button(self, query: CallbackQuery) -> None:
+        post = query.message
+        kind, answer, number, rest = [*(query.data or "").split(":"), "", "", "", ""][:4]
+        if not isinstance(post, Post) or not number.isdigit():
+            await query.answer()
+            return
+        who = person(query.from_user, post.chat_id, post.message_thread_id if post.is_topic_message else None)
+        if kind == "w":
+            await self._relabel(post, _reasons(f"{answer}:{number}", rest, who.language))
+            await query.answer(messages.say(messages.WHY_WRONG, who.language))
+            return
+        said, shown = await self._work(lambda: self._pressed(who, kind, answer, int(number), rest))
+        if shown and kind == "o":
+            await self._edit(post, post.message_id, render(shown, who.language))
+        elif shown:
+            await self._relabel(post, buttons(shown, who.language))
+        await query.answer(_cut(said, 200) or None, show_alert=bool(said) and kind == "o")
+
+    def _pressed(self, who: Person, kind: str, answer: str, number: int, rest: str) -> tuple[str, Shown | None]:
+        conversation = Stored(self._office, who)
+        if not conversation.allowed():
+            return conversation.stranger()[0], None
+        said = conversation.vote(answer, rest) if kind == "v" else ""
+        widened = min(int(rest), 50) if rest.isdigit() else 0
+        shown = conversation.opened(answer, number, widened)
+        return (said, shown) if isinstance(shown, Shown) else (said or shown, None)
+
+    async def _on_inline(self, query: InlineQuery) -> None:
+        who = person(query.from_user, query.from_user.id)
+        found: list[Shown] = []
+        if len(query.query.strip()) >= INLINE_LEAST:
+            found = await self._work(lambda: Stored(self._office, who).offered(line(query.query), INLINE))
+        results = [
+            InlineQueryResultArticle(
+                id=str(number),
+                title=_cut(one.citation.article.title, FIELD),
+                description=_byline(one.citation.article, who.language),
+                input_message_content=InputTextMessageContent(
+                    render(replace(one, count=1), who.language).html, ParseMode.HTML, link_preview_options=PREVIEW
+                ),
+            )
+            for number, one in enumerate(found)
+        ]
+        with suppress(BadRequest):  # the person typed on, and the query is too old
+            await query.answer(results, cache_time=30, is_personal=True)
+
+    async def _work(self, job: Callable[[], T], text: str = "") -> T:
+        if text.split(" ", 1)[0] in KEPT:
+            return await asyncio.to_thread(job)
+        async with self._seat:
+            return await asyncio.to_thread(job)
+
+    @asynccontextmanager
+    async def _typing(self, post: Post) -> AsyncIterator[None]:
+        """While this lasts longer than PATIENCE, the person sees that the bot is typing."""
+
+        async def type_on() -> None:
+            await asyncio.sleep(PATIENCE)
+            with suppress(TelegramError):  # a courtesy; the answer matters
+                while True:
+                    await post.reply_chat_action(ChatAction.TYPING)
+                    await asyncio.sleep(TYPING)
+
+        task = asyncio.create_task(type_on())
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    async def _send(self, post: Post, message: Message, chat: int = 0) -> int:
+        try:
+            sent = await self._app.bot.send_message(
+                chat or post.chat_id,
+                message.html,
+                ParseMode.HTML,
+                reply_markup=message.buttons,
+                link_preview_options=PREVIEW,
+                reply_parameters=ReplyParameters(post.message_id, allow_sending_without_reply=True),
+                message_thread_id=post.message_thread_id if post.is_topic_message and not chat else None,
+            )
+        except ChatMigrated as error:
+            old, new = f"telegram:{post.chat_id}:", f"telegram:{error.new_chat_id}:"
+            await asyncio.to_thread(self._store.move, old, new)
+            return await self._send(post, message, error.new_chat_id)
+        return int(sent.message_id)
+
+    async def _edit(self, post: Post, number: int, message: Message) -> int:
+        with _unchanged():
+            await self._app.bot.edit_message_text(
+                message.html,
+                post.chat_id,
+                number,
+                parse_mode=ParseMode.HTML,
+                reply_markup=message.buttons,
+                link_preview_options=PREVIEW,
+            )
+        return number
+
+    async def _relabel(self, post: Post, keys: InlineKeyboardMarkup) -> None:
+        with _unchanged():
+            await self._app.bot.edit_message_reply_markup(post.chat_id, post.message_id, reply_markup=keys)
+
+
+class _unchanged:
+    """An edit that changes nothing is refused; that is no error."""
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        return isinstance(error, BadRequest) and "not modified" in str(error)
+
+
+def application(office: Office, token: str, api: str = "") -> App:
+    """The bot, ready to be run. `api`: the address of another Bot API server, without /bot."""
+    builder = ApplicationBuilder().token(token).rate_limiter(AIORateLimiter(max_retries=3)).job_queue(None)
+    if api:
+        builder = builder.base_url(f"{api.rstrip('/')}/bot").base_file_url(f"{api.rstrip('/')}/file/bot")
+    app = builder.concurrent_updates(Turns()).post_init(_introduce).build()
+    desk = Desk(app, office)
+    app.add_handler(TypeHandler(Update, desk.on_update))
+    app.add_error_handler(desk.on_error)
+    return app
+
+
+async def _introduce(app: App) -> None:
+    """The list of commands that Telegram shows, in every language."""
+    for language in ("", *messages.LANGUAGES):
+        listed = [BotCommand(name, messages.say(sentence, language)) for name, sentence in COMMANDS.items()]
+        await app.bot.set_my_commands(listed, language_code=language or None)
+
+
+def run(office: Office, settings: Settings, webhook: str = "", port: int = 8443) -> None:
+    """Until it is stopped. Raises BadSettings where Telegram does not know the token or cannot be reached."""
+    logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", level=logging.INFO)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # its lines hold the token
+    token = settings.telegram_token.get_secret_value() if settings.telegram_token else ""
+    app = application(office, token, settings.telegram_api)
+    try:
+        if webhook:
+            path = urlsplit(webhook).path.lstrip("/")
+            secret = secrets.token_urlsafe(32)
+            app.run_webhook("0.0.0.0", port, path, webhook_url=webhook, secret_token=secret, allowed_updates=UPDATES)
+        else:
+            app.run_polling(allowed_updates=UPDATES, bootstrap_retries=3)
+    except InvalidToken as error:
+        raise BadSettings(messages.BAD_TOKEN) from error
+    except NetworkError as error:
+        raise BadSettings(messages.NO_TELEGRAM) from error

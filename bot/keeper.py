@@ -1,0 +1,93 @@
+"""What an administrator does to the archive from a chat: take in, forget, look. One at a time with other programs."""
+
+from collections.abc import Sequence
+from urllib.error import URLError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+from bot import messages
+from bot.build import House
+from bot.conversation import Office, Rules
+from bot.settings import Settings, ids
+from bot.status import as_rows, state
+from bot.store import Store
+from corpus.archive import StoredPassage
+from corpus.article import BadArticle
+from corpus.extract import SUFFIXES, extract
+from corpus.intake import only_one, take_in
+from corpus.sources.files import MAX_DOCUMENT, Item, read
+from retrieval.scope import Scope
+
+WAIT = 10.0  # seconds for another intake
+TIMEOUT = 20.0  # seconds for a page
+CANDIDATES = 200  # passages in which a quotation is looked for
+
+
+class HouseKeeper:
+    """Works on the archive of a house."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    def add(self, where: str) -> str:
+        """Takes in a page by its address, or a file or folder of this machine. Raises BadArticle or Busy."""
+        if urlsplit(where).scheme in ("http", "https"):
+            return self._take_in([_fetched(where)])
+        return self._take_in(list(read([where])))
+
+    def add_document(self, data: bytes, name: str) -> str:
+        """Takes in a document that was sent. Raises BadArticle or Busy."""
+        url = f"document:{name}"
+        return self._take_in([Item(name, extract(data, name=name, url=url))])
+
+    def forget(self, name: str) -> tuple[str, str]:
+        """(headline, address) of what was deleted. Raises NoSuchArticle or Busy."""
+        with only_one(self._house.folder, wait=WAIT):
+            article = self._house.archive.forget(name)
+            self._house.index().catch_up()
+        return article.title, article.url
+
+    def status(self) -> str:
+        return "\n".join(f"{name}: {value}" for name, value in as_rows(state(self._house)))
+
+    def _take_in(self, items: Sequence[Item]) -> str:
+        with only_one(self._house.folder, wait=WAIT):
+            report = take_in(items, self._house.archive)
+            self._house.index().catch_up()
+        if report.problems:
+            raise BadArticle(" ".join(one.reason for one in report.problems[:3]))
+        return messages.taken_in(report.counts)
+
+
+def rules(settings: Settings) -> Rules:
+    return Rules(
+        admins=ids(settings.telegram_admins),
+        allowed=ids(settings.telegram_allowed),
+        access=settings.access,
+        person=(settings.person_minute, settings.person_day),
+        chat=(settings.chat_minute, settings.chat_day),
+    )
+
+
+def office(house: House, store: Store, rules: Rules) -> Office:
+    """What the conversations of a channel share, on the archive of this house."""
+
+    def alike(text: str) -> list[StoredPassage]:
+        ids = [one for one, _ in house.keywords.search(text, CANDIDATES, Scope())]
+        stored = house.archive.passages(ids)
+        return [stored[one] for one in ids if one in stored]
+
+    return Office(house.desk, house.archive, alike, store, HouseKeeper(house), rules, house.settings.citations)
+
+
+def _fetched(url: str) -> Item:
+    try:
+        with urlopen(Request(url, headers={"User-Agent": "pullquote"}), timeout=TIMEOUT) as response:
+            data = response.read(MAX_DOCUMENT + 1)
+    except (URLError, OSError, ValueError) as error:
+        raise BadArticle(messages.UNREACHABLE) from error
+    if len(data) > MAX_DOCUMENT:
+        raise BadArticle(messages.TOO_LARGE.format(size=MAX_DOCUMENT // 1_000_000))
+    path = urlsplit(url).path
+    name = path.rpartition("/")[2] if path.lower().endswith(SUFFIXES) else "page.html"
+    return Item(url, extract(data, name=name, url=url))

@@ -1,0 +1,277 @@
+"""What a bot must remember over a restart: answers it gave, where each chat stands, votes, access and use.
+
+One SQLite file beside the archive. No article text is kept here: an answer is kept as offsets and a digest, so that
+what is forgotten in the archive is forgotten here too.
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from corpus.archive import ArchiveError, engine_at
+from retrieval.citation import Citation
+from retrieval.scope import Scope
+
+VERSION = 1
+NAME = "conversations.sqlite"
+
+_tables = sa.MetaData()
+_schema = sa.Table("schema", _tables, sa.Column("version", sa.Integer, nullable=False))
+_answers = sa.Table(
+    "answers",
+    _tables,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("place", sa.Text, nullable=False),
+    sa.Column("question", sa.Text, nullable=False),
+    sa.Column("said", sa.Text, nullable=False),
+    sa.Column("confidence", sa.Float, nullable=False),
+    sa.Column("marks", sa.Text, nullable=False),  # JSON list of Mark
+    sa.Column("retrieved", sa.Text, nullable=False),  # JSON list of [url, score]
+    sa.Column("position", sa.Integer, nullable=False),  # of the archive, when it was asked
+    sa.Column("given", sa.Text, nullable=False),
+)
+_turns = sa.Table(
+    "turns",
+    _tables,
+    sa.Column("place", sa.Text, primary_key=True),
+    sa.Column("answer", sa.Text, nullable=False),  # "" after /new
+    sa.Column("scope", sa.Text, nullable=False),
+)
+_messages = sa.Table(
+    "messages",
+    _tables,
+    sa.Column("message", sa.Text, primary_key=True),  # channel:chat:message, of a question or an answer
+    sa.Column("answer", sa.Text, nullable=False),
+    sa.Column("reply", sa.Text, nullable=False),  # id of the message that answers it; "" for that message itself
+)
+_votes = sa.Table(
+    "votes",
+    _tables,
+    sa.Column("answer", sa.Text, primary_key=True),
+    sa.Column("person", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("given", sa.Text, nullable=False),
+)
+_seen = sa.Table(  # updates that were answered, people who were let in, strangers who were told
+    "seen", _tables, sa.Column("key", sa.Text, primary_key=True), sa.Column("at", sa.Text, nullable=False)
+)
+_codes = sa.Table(
+    "codes", _tables, sa.Column("code", sa.Text, primary_key=True), sa.Column("person", sa.Text, nullable=False)
+)
+_usage = sa.Table(
+    "usage",
+    _tables,
+    sa.Column("key", sa.Text, primary_key=True),  # who, and the unit of time
+    sa.Column("span", sa.Integer, primary_key=True),  # which of these units since 1970
+    sa.Column("count", sa.Integer, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A citation as it is kept: where the quote stands, and a digest that proves it."""
+
+    url: str
+    revision: int
+    start: int
+    end: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An answer that was given."""
+
+    id: str
+    place: str
+    question: str  # completed
+    said: str
+    confidence: float
+    marks: tuple[Mark, ...]
+    retrieved: tuple[tuple[str, float], ...]
+    position: int
+    given: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    answer: str
+    person: str
+    reason: str
+    given: str
+    question: str
+
+
+def mark(citation: Citation) -> Mark:
+    return Mark(citation.article.url, citation.revision, citation.start, citation.end, digest(citation.quote))
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def short_id() -> str:
+    """Unguessable, for deep links; 11 characters of a URL."""
+    return secrets.token_urlsafe(8)
+
+
+class Store:
+    """Each method is one transaction. Open it with `open_store`."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def keep(self, given: Given) -> None:
+        row = {**asdict(given), "marks": json.dumps([asdict(one) for one in given.marks])}
+        row |= {"retrieved": json.dumps(given.retrieved), "given": given.given.isoformat()}
+        with self._writing() as connection:
+            connection.execute(sa.insert(_answers), row)
+
+    def given(self, answer: str) -> Given | None:
+        with self._engine.connect() as connection:
+            row = connection.execute(sa.select(_answers).where(_answers.c.id == answer)).one_or_none()
+        return _given(row._mapping) if row else None
+
+    def turn(self, place: str) -> tuple[str, Scope]:
+        """The last answer's id ("" for none) and the filters that are set."""
+        with self._engine.connect() as connection:
+            row = connection.execute(sa.select(_turns).where(_turns.c.place == place)).one_or_none()
+        return (row.answer, _scope(row.scope)) if row else ("", Scope())
+
+    def set_turn(self, place: str, answer: str, scope: Scope) -> None:
+        row = {"place": place, "answer": answer, "scope": json.dumps(asdict(scope), default=date.isoformat)}
+        with self._writing() as connection:
+            connection.execute(sa.insert(_turns).prefix_with("OR REPLACE"), row)
+
+    def move(self, old: str, new: str) -> None:
+        """A chat that has another id from now on takes its turns along; `old` and `new` end in a colon."""
+        with self._writing() as connection:
+            for table, column in ((_turns, _turns.c.place), (_messages, _messages.c.message)):
+                renamed = new + sa.func.substr(column, len(old) + 1)
+                moved = sa.update(table).prefix_with("OR REPLACE").where(column.startswith(old, autoescape=True))
+                connection.execute(moved.values({column.name: renamed}))
+
+    def note_message(self, message: str, answer: str, reply: str = "") -> None:
+        row = {"message": message, "answer": answer, "reply": reply}
+        with self._writing() as connection:
+            connection.execute(sa.insert(_messages).prefix_with("OR REPLACE"), row)
+
+    def message(self, message: str) -> tuple[str, str] | None:
+        """(answer's id, id of the message that answers it)."""
+        with self._engine.connect() as connection:
+            row = connection.execute(sa.select(_messages).where(_messages.c.message == message)).one_or_none()
+        return (row.answer, row.reply) if row else None
+
+    def vote(self, answer: str, person: str, reason: str) -> None:
+        row = {"answer": answer, "person": person, "reason": reason, "given": datetime.now(UTC).isoformat()}
+        with self._writing() as connection:
+            connection.execute(sa.insert(_votes).prefix_with("OR REPLACE"), row)
+
+    def votes(self, limit: int) -> list[Vote]:
+        query = sa.select(_votes, _answers.c.said.label("question")).join(_answers, _answers.c.id == _votes.c.answer)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(_votes.c.given.desc()).limit(limit)).all()
+        return [Vote(*row) for row in rows]
+
+    def first_time(self, key: str) -> bool:
+        """Whether this key was never noted before; notes it."""
+        row = {"key": key, "at": datetime.now(UTC).isoformat()}
+        with self._writing() as connection:
+            return connection.execute(sa.insert(_seen).prefix_with("OR IGNORE"), row).rowcount == 1
+
+    def noted(self, key: str) -> bool:
+        with self._engine.connect() as connection:
+            return connection.scalar(sa.select(_seen.c.key).where(_seen.c.key == key)) is not None
+
+    def forget_note(self, key: str) -> None:
+        with self._writing() as connection:
+            connection.execute(sa.delete(_seen).where(_seen.c.key == key))
+
+    def invite(self) -> str:
+        code = short_id()
+        with self._writing() as connection:
+            connection.execute(sa.insert(_codes), {"code": code, "person": ""})
+        return code
+
+    def redeem(self, code: str, person: str) -> bool:
+        """Lets the person in, once for each code."""
+        free = sa.update(_codes).where(_codes.c.code == code, _codes.c.person == "").values(person=person)
+        with self._writing() as connection:
+            return connection.execute(free).rowcount == 1
+
+    def invited(self, person: str) -> bool:
+        with self._engine.connect() as connection:
+            return connection.scalar(sa.select(_codes.c.code).where(_codes.c.person == person).limit(1)) is not None
+
+    def spend(self, limits: Iterable[tuple[str, int, int]], now: float) -> tuple[int, int] | None:
+        """Counts one use against each (who, seconds, limit); or the (seconds, limit) that is used up, counting none."""
+        limits = list(limits)
+        with self._writing() as connection:
+            for who, seconds, limit in limits:
+                if _used(connection, f"{who}/{seconds}", int(now // seconds)) >= limit:
+                    return seconds, limit
+            for who, seconds, _ in limits:
+                _count(connection, f"{who}/{seconds}", int(now // seconds))
+        return None
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        with self._engine.execution_options(writes=True).begin() as connection:
+            yield connection
+
+
+def open_store(path: Path) -> Store:
+    """The store in this SQLite file, made where it is missing. Raises ArchiveError."""
+    engine = engine_at(path)
+    try:
+        with engine.execution_options(writes=True).begin() as connection:
+            version = _version(connection)
+            if version == 0:
+                _tables.create_all(connection)
+                connection.execute(sa.insert(_schema), {"version": VERSION})
+    except sa.exc.DBAPIError as error:
+        raise ArchiveError(f"{path.name} cannot be used: {error.orig}. Check the folder's space.") from error
+    if version > VERSION:
+        raise ArchiveError(f"{path.name} has version {version}; this program knows {VERSION}. Install a newer one.")
+    return Store(engine)
+
+
+def _version(connection: sa.Connection) -> int:
+    if not sa.inspect(connection).has_table("schema"):
+        return 0
+    return connection.scalar(sa.select(_schema.c.version)) or 0
+
+
+def _used(connection: sa.Connection, key: str, span: int) -> int:
+    return connection.scalar(sa.select(_usage.c.count).where(_usage.c.key == key, _usage.c.span == span)) or 0
+
+
+def _count(connection: sa.Connection, key: str, span: int) -> None:
+    used = _used(connection, key, span)
+    connection.execute(sa.delete(_usage).where(_usage.c.key == key))  # the spans before count no more
+    connection.execute(sa.insert(_usage), {"key": key, "span": span, "count": used + 1})
+
+
+def _given(row: Mapping[Any, Any]) -> Given:
+    fields = dict(row)
+    marks = tuple(Mark(**one) for one in json.loads(fields.pop("marks")))
+    retrieved = tuple((url, score) for url, score in json.loads(fields.pop("retrieved")))
+    given = datetime.fromisoformat(fields.pop("given"))
+    return Given(**fields, marks=marks, retrieved=retrieved, given=given)
+
+
+def _scope(text: str) -> Scope:
+    fields = json.loads(text)
+    days = {name: date.fromisoformat(fields[name]) if fields[name] else None for name in ("since", "until", "as_of")}
+    return Scope(**days, outlets=tuple(fields["outlets"]))

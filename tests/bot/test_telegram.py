@@ -1,0 +1,287 @@
+"""The bot in Telegram: the real library against a server on loopback that refuses what Telegram refuses."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot import messages
+from bot.build import House
+from bot.channels.telegram import UPDATES, application, units
+from bot.conversation import Office, Rules
+from bot.keeper import office as office_of
+from bot.sample import take_in_sample
+from bot.settings import Settings
+from bot.store import Store, open_store
+from tests.telegram_api import Chat, Person, Telegram, serving
+
+ADA, BORIS, CHIEF = Person(1), Person(2, "Boris"), Person(9, "Chief")
+HERE, THERE, OFFICE = Chat(1), Chat(2), Chat(9)
+GROUP = Chat(-50, "group")
+DEMAND = "what did Russia demand?"
+QUOTE = "Russia demanded that Ukraine withdraw completely from four regions"
+
+
+@pytest.fixture(scope="module")
+def stocked(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[House]:
+    house = House(Settings(data=tmp_path_factory.mktemp("data"), models=models, engine="onnxruntime"), sample=True)
+    take_in_sample(house, 60.0, lambda: None)
+    yield house
+    house.close()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = open_store(tmp_path / "conversations.sqlite")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def office(stocked: House, store: Store) -> Office:
+    return office_of(stocked, store, Rules(admins=frozenset({"9"})))
+
+
+@asynccontextmanager
+async def running(telegram: Telegram, office: Office) -> AsyncIterator[None]:
+    app = application(office, telegram.token, telegram.url)
+    await app.initialize()
+    assert app.post_init
+    await app.post_init(app)
+    await app.start()
+    assert app.updater
+    await app.updater.start_polling(poll_interval=0, timeout=2, allowed_updates=UPDATES)
+    try:
+        yield
+    finally:
+        await app.updater.stop()
+        await app.stop()
+        await app.shutdown()
+
+
+@pytest.fixture
+async def telegram() -> AsyncIterator[Telegram]:
+    async with serving() as server:
+        yield server
+
+
+async def test_a_question_gets_one_message_with_the_quote_and_its_source(telegram: Telegram, office: Office) -> None:
+    async with running(telegram, office):
+        answer = await telegram.ask(HERE, ADA, DEMAND)
+    assert QUOTE in answer.plain
+    assert "The Harbour Courier · 2025-05-16 · Mira Halvorsen, Tomas Adeyemi" in answer.plain
+    assert answer.labels[-2:] == ["More context", "Not right"]
+    assert not answer.preview
+    assert telegram.refusals == []
+    kinds = {one.kind for one in answer.text.entities}
+    assert {"expandable_blockquote", "bold", "text_link"} <= kinds
+
+
+async def test_a_follow_up_after_a_restart_leans_on_the_turn_before(telegram: Telegram, office: Office) -> None:
+    async with running(telegram, office):
+        await telegram.ask(HERE, ADA, DEMAND)
+    async with running(telegram, office):
+        answer = await telegram.ask(HERE, ADA, "and Ukraine?")
+        fresh = await telegram.ask(HERE, ADA, "/new")
+    assert "what did Ukraine demand?" in answer.plain
+    assert fresh.plain == messages.NEW
+
+
+async def test_buttons_work_after_a_restart(telegram: Telegram, office: Office, store: Store) -> None:
+    async with running(telegram, office):
+        answer = await telegram.ask(HERE, ADA, DEMAND)
+    async with running(telegram, office):
+        telegram.press(answer, "More context")
+        wide = await telegram.wait_edit(answer)
+        telegram.press(wide, "Not right")
+        asked = await telegram.wait_edit(wide)
+        assert asked.labels == ["Wrong answer", "Wrong quote", "Out of date", "Back"]
+        said = await telegram.wait_answer(telegram.press(asked, "Wrong quote"))
+        told = await telegram.ask(OFFICE, CHIEF, "/feedback")
+    assert len(wide.plain) > len(answer.plain)
+    assert said["text"] == messages.THANKS
+    assert [(one.reason, one.question) for one in store.votes(9)] == [("q", DEMAND)]
+    assert told.plain.endswith(f"Wrong quote · {DEMAND}")
+
+
+async def test_a_button_of_a_forgotten_article_says_so(
+    telegram: Telegram, tmp_path: Path, models: Path, store: Store
+) -> None:
+    house = House(Settings(data=tmp_path / "own", models=models, engine="onnxruntime"), sample=True)
+    take_in_sample(house, 60.0, lambda: None)
+    async with running(telegram, office_of(house, store, Rules(admins=frozenset({"9"})))):
+        answer = await telegram.ask(HERE, ADA, DEMAND)
+        given = store.given(store.turn("telegram:1:")[0])
+        assert given
+        gone = await telegram.ask(OFFICE, CHIEF, f"/forget {given.marks[0].url}")
+        said = await telegram.wait_answer(telegram.press(answer, "More context"))
+        before = len(telegram.shown(OFFICE))
+        telegram.send_document(OFFICE, CHIEF, "cheese.txt", b"Dairy wins\n\nA dairy in Larkhaven won the cheese prize.")
+        taken = (await telegram.wait_for(OFFICE, before + 1))[-1]
+        refused = await telegram.ask(HERE, ADA, f"/forget {given.marks[0].url}")
+    house.close()
+    assert gone.plain.startswith("Forgotten: “Ukraine rejects")
+    assert said["text"] == messages.GONE
+    assert taken.plain == "Taken in: Articles: 1 added, 0 revised, 0 unchanged."
+    assert refused.plain == messages.ADMINS_ONLY
+
+
+async def test_in_a_group_only_what_is_meant_for_the_bot(telegram: Telegram, office: Office) -> None:
+    telegram.meet(GROUP)
+    async with running(telegram, office):
+        telegram.say(GROUP, ADA, DEMAND)
+        telegram.say(GROUP, ADA, "/ask@other_bot what now?")
+        telegram.say(GROUP, ADA, "/unknown")
+        asked = await telegram.ask(GROUP, ADA, f"/ask {DEMAND}")
+        named = await telegram.ask(GROUP, BORIS, f"@pullquote_bot {DEMAND}")
+        replied = await telegram.ask(GROUP, BORIS, "and Ukraine?", reply_to=named)
+        await telegram.wait_delivered()
+    assert [one.id for one in telegram.shown(GROUP)] == [asked.id, named.id, replied.id]
+    assert QUOTE in asked.plain
+    assert QUOTE in named.plain
+    assert "what did Ukraine demand?" in replied.plain
+
+
+async def test_each_topic_is_a_conversation(telegram: Telegram, office: Office) -> None:
+    forum = Chat(-1_000_000_000_077, "supergroup", topics=(5, 6))
+    telegram.meet(forum)
+    async with running(telegram, office):
+        first = await telegram.ask(forum, ADA, f"/ask {DEMAND}", topic=5)
+        other = await telegram.ask(forum, ADA, "/export", topic=6)
+    assert (first.topic, other.topic) == (5, 6)
+    assert other.plain == messages.EXPORT_NONE
+
+
+async def test_a_chat_that_migrates_keeps_its_conversation(telegram: Telegram, office: Office) -> None:
+    telegram.meet(GROUP)
+    async with running(telegram, office):
+        await telegram.ask(GROUP, ADA, f"/ask {DEMAND}")
+        moved = telegram.migrate(GROUP)
+        await telegram.wait_delivered()
+        exported = await telegram.ask(moved, ADA, "/export")
+    assert QUOTE in exported.plain
+
+
+async def test_inline_results_are_whole_answers(telegram: Telegram, office: Office) -> None:
+    async with running(telegram, office):
+        results = await telegram.wait_results(telegram.inline(ADA, DEMAND))
+        nothing = await telegram.wait_results(telegram.inline(ADA, "what"))
+    assert nothing == []
+    assert QUOTE in results[0].text.plain
+    assert results[0].description == "The Harbour Courier · 2025-05-16 · Mira Halvorsen, Tomas Adeyemi"
+
+
+async def test_limits_are_told_in_words(telegram: Telegram, office: Office) -> None:
+    async with running(telegram, replace(office, rules=Rules(person=(5, 1)))):
+        await telegram.ask(HERE, ADA, DEMAND)
+        over = await telegram.ask(HERE, ADA, DEMAND)
+        other = await telegram.ask(THERE, BORIS, DEMAND)
+    assert over.plain == messages.say(messages.DAY_LIMIT, limit=1)
+    assert QUOTE in other.plain
+
+
+async def test_a_code_lets_one_stranger_in(telegram: Telegram, office: Office, store: Store) -> None:
+    rules = Rules(admins=frozenset({"9"}), access="invite")
+    async with running(telegram, replace(office, rules=rules)):
+        code = (await telegram.ask(OFFICE, CHIEF, "/invite")).plain.rpartition(" ")[2]
+        refused = await telegram.ask(HERE, ADA, DEMAND)
+        note = (await telegram.wait_for(OFFICE, 2))[-1]
+        welcome = await telegram.ask(HERE, ADA, f"/start {code}")
+        answer = await telegram.ask(HERE, ADA, DEMAND)
+        used = await telegram.ask(THERE, BORIS, f"/start {code}")
+    assert refused.plain == messages.STRANGER
+    assert note.plain.startswith("Ada (1) wrote to the bot")
+    assert welcome.plain == messages.WELCOME_IN
+    assert QUOTE in answer.plain
+    assert used.plain == messages.BAD_CODE
+
+
+async def test_an_update_that_comes_twice_is_answered_once(telegram: Telegram, office: Office) -> None:
+    telegram.duplicated = True
+    async with running(telegram, office):
+        await telegram.ask(HERE, ADA, DEMAND)
+        telegram.deliver_again()
+        await telegram.wait_delivered()
+        await telegram.ask(HERE, ADA, "/new")
+    assert len(telegram.shown(HERE)) == 2
+
+
+async def test_an_edited_question_edits_its_answer(telegram: Telegram, office: Office) -> None:
+    async with running(telegram, office):
+        answer = await telegram.ask(HERE, ADA, DEMAND)
+        question = next(one for one in telegram.history.values() if one[-1].plain == DEMAND)[-1]
+        telegram.edit(question, "who won the cheese prize in Narnia?")
+        edited = await telegram.wait_edit(answer)
+    assert edited.plain.startswith("Not in the archive:")
+    assert QUOTE not in edited.plain
+
+
+async def test_it_waits_when_telegram_says_slow_down(telegram: Telegram, office: Office) -> None:
+    async with running(telegram, office):
+        telegram.slow_down(1, "sendMessage")
+        answer = await telegram.ask(HERE, ADA, DEMAND)
+    assert QUOTE in answer.plain
+
+
+async def test_a_deep_link_opens_a_stored_answer(telegram: Telegram, office: Office, store: Store) -> None:
+    async with running(telegram, office):
+        await telegram.ask(HERE, ADA, DEMAND)
+        opened = await telegram.ask(THERE, BORIS, f"/start {store.turn('telegram:1:')[0]}")
+        unknown = await telegram.ask(THERE, BORIS, "/start nothing")
+    assert QUOTE in opened.plain
+    assert unknown.plain == messages.UNKNOWN_ANSWER
+
+
+async def test_an_unexpected_error_is_one_sentence_with_an_id(
+    telegram: Telegram, office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken:
+        def ask(self, question: object) -> object:
+            raise RuntimeError("secret path")
+
+    async with running(telegram, replace(office, desk=Broken())):  # type: ignore[arg-type]
+        said = await telegram.ask(HERE, ADA, DEMAND)
+    name = said.plain.split("noted as ")[1].split(".")[0]
+    assert "secret" not in said.plain
+    assert [one.exc_info is not None for one in caplog.records if name in one.getMessage()] == [True]
+
+
+async def test_verify_never_shows_a_near_match_as_exact(telegram: Telegram, office: Office) -> None:
+    async with running(telegram, office):
+        exact = await telegram.ask(HERE, ADA, f"/verify “{QUOTE}”")
+        near = await telegram.ask(HERE, ADA, f"/verify “{QUOTE.replace('four', 'five')} that Moscow claims”")
+        none = await telegram.ask(HERE, ADA, "/verify “purple elephants sang about arithmetic in Oslo”")
+    assert exact.plain.startswith(messages.VERIFY_EXACT)
+    assert near.plain.startswith("Not exact.")
+    assert "[-five-] {+four+}" in near.plain
+    assert none.plain == messages.VERIFY_NONE
+
+
+@pytest.mark.parametrize(
+    "text", ["<b>&lt;</b> who?", "is \U0001f469‍\U0001f467 \u202eevil?", "/since <x>", "who? " * 400]
+)
+async def test_hostile_texts_are_answered(telegram: Telegram, office: Office, text: str) -> None:
+    async with running(telegram, office):
+        said = await telegram.ask(HERE, replace(ADA, name="<i>&"), text)
+    assert said.plain
+    assert units(said.plain) <= 4_096
+    assert telegram.refusals == []
+
+
+async def test_who_blocked_the_bot_stops_nobody_else(telegram: Telegram, office: Office) -> None:
+    async with running(telegram, office):
+        await telegram.ask(HERE, ADA, DEMAND)
+        telegram.block(HERE)
+        telegram.say(HERE, ADA, DEMAND)
+        answer = await telegram.ask(THERE, BORIS, DEMAND)
+    assert QUOTE in answer.plain
+
+
+async def test_the_commands_are_listed_in_every_language(telegram: Telegram, office: Office) -> None:
+    async with running(telegram, office):
+        await asyncio.sleep(0)
+    assert set(telegram.commands) == {"", *messages.LANGUAGES}
+    assert {one["command"] for one in telegram.commands["de"]} >= {"ask", "verify", "export"}
