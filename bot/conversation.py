@@ -220,7 +220,10 @@ class Conversation:
         name, _, rest = text.partition(" ")
         commands = self._commands(rest)
         obey = commands.get(name.lower())
-        return obey() if obey else messages.unknown_command(name[:40], get_close_matches(name, commands, n=1))
+        return obey() if obey else self._unknown(name[:40], get_close_matches(name, commands, n=1))
+
+    def _unknown(self, name: str, close: Sequence[str]) -> str:
+        return messages.unknown_command(name, close)
 
     def _commands(self, rest: str) -> dict[str, Callable[[], Reply]]:
         return {
@@ -396,6 +399,9 @@ class Stored(Conversation):
             admin = dict.fromkeys(admin, lambda: say(messages.ADMINS_ONLY))
         common = super()._commands(rest)
         return {name: common[name] for name in common if name not in ("/quit", "/more", "/next")} | mine | admin
+
+    def _unknown(self, name: str, close: Sequence[str]) -> str:
+        return self._say(messages.NO_SUCH_COMMAND, command=name)
 
     def _narrowed(self, scope: Scope) -> str:
         super()._narrowed(scope)

@@ -334,11 +334,9 @@ WRONG_ANSWER = "Wrong answer"
 WRONG_QUOTE = "Wrong quote"
 OUT_OF_DATE = "Out of date"
 THANKS = "Thank you. It is noted with the question and the state of the archive."
-ONE_SOURCE = "There is only this one source."
 GONE = "The article of this answer is no longer in the archive."
 UNKNOWN_ANSWER = "This answer is not stored any more. Ask the question again."
 SOURCE_OF = "Source {number} of {count}"
-OPEN_ARTICLE = "Open the article"
 NOT_FOUND = "Not in the archive: {reason}."
 LOOKED_FOR = "Looked for: {question}"
 LOOKED_AT = "Looked at articles {filters}."
@@ -404,7 +402,7 @@ CHAT = (
     *(COMMAND_ASK, COMMAND_NEW, COMMAND_SINCE, COMMAND_UNTIL, COMMAND_OUTLET, COMMAND_SOURCES),
     *(COMMAND_VERIFY, COMMAND_EXPORT, COMMAND_HELP, ASK_WHAT),
     *(BUTTON_NEXT, BUTTON_MORE, BUTTON_WRONG, BUTTON_BACK, WHY_WRONG, WRONG_ANSWER, WRONG_QUOTE, OUT_OF_DATE, THANKS),
-    *(ONE_SOURCE, GONE, UNKNOWN_ANSWER, SOURCE_OF, OPEN_ARTICLE, NOT_FOUND, LOOKED_FOR, LOOKED_AT, CLOSEST, READ_AS),
+    *(GONE, UNKNOWN_ANSWER, SOURCE_OF, NOT_FOUND, LOOKED_FOR, LOOKED_AT, CLOSEST, READ_AS),
     *(NO_DAY, SINCE_DAY, UNTIL_DAY, BETWEEN_DAYS, BY_OUTLET, FROM_WORDS, CHAT_ONLY, CHAT_ALSO, EMPTY_CHAT),
     *(NO_SUCH_COMMAND, HOLDINGS, NOTHING_HELD, OUTLETS_HELD, NO_INTAKE),
     *(VERIFY_WHAT, VERIFY_EXACT, VERIFY_NEAR, VERIFY_NONE, EXPORT_NONE, EXPORT_ACCESSED, EXPORT_HASH),

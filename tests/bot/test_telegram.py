@@ -1,11 +1,13 @@
 """The bot in Telegram: the real library against a server on loopback that refuses what Telegram refuses."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from bot import messages
@@ -285,3 +287,35 @@ async def test_the_commands_are_listed_in_every_language(telegram: Telegram, off
         await asyncio.sleep(0)
     assert set(telegram.commands) == {"", *messages.LANGUAGES}
     assert {one["command"] for one in telegram.commands["de"]} >= {"ask", "verify", "export"}
+
+
+async def test_telegram_may_call_instead_of_being_polled(telegram: Telegram, office: Office) -> None:
+    app = application(office, telegram.token, telegram.url)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    here = f"http://127.0.0.1:{port}/telegram"
+    async with app:
+        assert app.updater
+        await app.start()
+        await app.updater.start_webhook("127.0.0.1", port, "telegram", webhook_url=here, secret_token="s" * 20)
+        answer = await telegram.ask(HERE, ADA, DEMAND)
+        async with aiohttp.ClientSession() as session, session.post(here, json={"update_id": 1}) as forged:
+            status = forged.status
+        await app.updater.stop()
+        await app.stop()
+    assert QUOTE in answer.plain
+    assert status == 403
+
+
+async def test_one_person_does_not_starve_another(telegram: Telegram, office: Office) -> None:
+    async with running(telegram, replace(office, rules=Rules(person=(100, 100)))):
+        for number in range(30):
+            telegram.say(HERE, ADA, f"{DEMAND} {number}")
+        telegram.say(THERE, BORIS, DEMAND)
+        await telegram.wait_for(THERE, 1)
+        before = len(telegram.shown(HERE))
+        everything = await telegram.wait_for(HERE, 30, 60)
+    assert before < 15
+    assert [one.reply_to for one in everything] == sorted(one.reply_to or 0 for one in everything)
+    assert len(everything) == 30
