@@ -89,7 +89,6 @@ class Rules:
 class Keeper(Protocol):
     """What an administrator may do to the archive. Each raises BadArticle, NoSuchArticle or Busy with a sentence."""
 
-    def add(self, where: str) -> str: ...
     def add_document(self, data: bytes, name: str) -> str: ...
     def forget(self, name: str) -> tuple[str, str]: ...
     def status(self) -> str: ...
@@ -354,12 +353,6 @@ class Stored(Conversation):
             return self._say(messages.EXPORT_NONE)
         return Export("\n\n".join(self._exported(self._desk.proven(one)) for one in self._last.citations))
 
-    def add(self, where: str) -> str:
-        try:
-            return self._say(messages.ADDED, counts=self._office.keeper.add(where))
-        except (BadArticle, Busy) as error:
-            return self._say(messages.NOT_ADDED, why=error)
-
     def forget(self, name: str) -> str:
         title, url = self._office.keeper.forget(name)
         return self._say(messages.CHAT_FORGOTTEN, title=title, url=url)
@@ -389,7 +382,6 @@ class Stored(Conversation):
             "/export": self.export,
         }
         admin: dict[str, Callable[[], Reply]] = {
-            "/add": lambda: self.add(rest) if rest else say(messages.ADD_WHAT),
             "/forget": lambda: self.forget(rest) if rest else say(messages.FORGET_WHAT),
             "/status": self._office.keeper.status,
             "/feedback": self.feedback,

@@ -1,9 +1,6 @@
 """What an administrator does to the archive from a chat: take in, forget, look. One at a time with other programs."""
 
 from collections.abc import Sequence
-from urllib.error import URLError
-from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
 
 from bot import messages
 from bot.build import House
@@ -13,13 +10,12 @@ from bot.status import as_rows, state
 from bot.store import Store
 from corpus.archive import StoredPassage
 from corpus.article import BadArticle
-from corpus.extract import SUFFIXES, extract
+from corpus.extract import extract
 from corpus.intake import only_one, take_in
-from corpus.sources.files import MAX_DOCUMENT, Item, read
+from corpus.sources.files import Item
 from retrieval.scope import Scope
 
 WAIT = 10.0  # seconds for another intake
-TIMEOUT = 20.0  # seconds for a page
 CANDIDATES = 200  # passages in which a quotation is looked for
 
 
@@ -28,12 +24,6 @@ class HouseKeeper:
 
     def __init__(self, house: House) -> None:
         self._house = house
-
-    def add(self, where: str) -> str:
-        """Takes in a page by its address, or a file or folder of this machine. Raises BadArticle or Busy."""
-        if urlsplit(where).scheme in ("http", "https"):
-            return self._take_in([_fetched(where)])
-        return self._take_in(list(read([where])))
 
     def add_document(self, data: bytes, name: str) -> str:
         """Takes in a document that was sent. Raises BadArticle or Busy."""
@@ -78,16 +68,3 @@ def office(house: House, store: Store, rules: Rules) -> Office:
         return [stored[one] for one in ids if one in stored]
 
     return Office(house.desk, house.archive, alike, store, HouseKeeper(house), rules, house.settings.citations)
-
-
-def _fetched(url: str) -> Item:
-    try:
-        with urlopen(Request(url, headers={"User-Agent": "pullquote"}), timeout=TIMEOUT) as response:
-            data = response.read(MAX_DOCUMENT + 1)
-    except (URLError, OSError, ValueError) as error:
-        raise BadArticle(messages.UNREACHABLE) from error
-    if len(data) > MAX_DOCUMENT:
-        raise BadArticle(messages.TOO_LARGE.format(size=MAX_DOCUMENT // 1_000_000))
-    path = urlsplit(url).path
-    name = path.rpartition("/")[2] if path.lower().endswith(SUFFIXES) else "page.html"
-    return Item(url, extract(data, name=name, url=url))

@@ -309,7 +309,7 @@ Ask a question. The next one may lean on it: “and what did Ukraine say?” Rep
 /export – the last answer as a citation to paste"""
 ADMIN_HELP = """\
 For you as an administrator:
-/add – take an article in, by its address; or send a document
+Send a document to take an article in.
 /forget – delete an article for good, by its address or number
 /status – what the archive holds
 /feedback – what people said about answers
@@ -378,9 +378,7 @@ MINUTE_LIMIT = "That was {limit} questions in a minute, which is the limit. Ask 
 DAY_LIMIT = "That was {limit} questions today, which is the limit. Ask again tomorrow."
 WENT_WRONG = "Something went wrong here, and it was noted as {id}. Ask again, or tell whoever runs this bot."
 TOO_LARGE = "The document has more than {size} MB. Split it."
-ADD_WHAT = "Write the address of an article or a file behind the command, or send a document."
 ADDED = "Taken in: {counts}"
-UNREACHABLE = "The address could not be read. Check it, or send the article as a document."
 NOT_ADDED = "Not taken in: {why}"
 FORGET_WHAT = "Write the article's address, number or part of its headline behind the command."
 CHAT_FORGOTTEN = "Forgotten: “{title}” ({url})."
@@ -407,7 +405,7 @@ CHAT = (
     *(NO_SUCH_COMMAND, HOLDINGS, NOTHING_HELD, OUTLETS_HELD, NO_INTAKE),
     *(VERIFY_WHAT, VERIFY_EXACT, VERIFY_NEAR, VERIFY_NONE, EXPORT_NONE, EXPORT_ACCESSED, EXPORT_HASH),
     *(STRANGER, STRANGER_NOTE, WELCOME_IN, BAD_CODE, INVITED, ADMINS_ONLY, MINUTE_LIMIT, DAY_LIMIT, WENT_WRONG),
-    *(TOO_LARGE, ADD_WHAT, ADDED, UNREACHABLE, NOT_ADDED, FORGET_WHAT, CHAT_FORGOTTEN, NO_FEEDBACK, FEEDBACK_LINE),
+    *(TOO_LARGE, ADDED, NOT_ADDED, FORGET_WHAT, CHAT_FORGOTTEN, NO_FEEDBACK, FEEDBACK_LINE),
     *(NEW, NOTHING_ASKED, NOTHING_CITED, LAST_CITATION, WHOLE_ARTICLE, EVERYTHING),
     *REASONS,
 )

@@ -59,8 +59,8 @@ COMMANDS = {
     "export": messages.COMMAND_EXPORT,
     "help": messages.COMMAND_HELP,
 }
-KEPT = ("/add", "/forget", "/status")  # an administrator's, which may take long
-OURS = {*COMMANDS, "start", "add", "forget", "status", "feedback", "invite"}
+KEPT = ("/forget", "/status")  # an administrator's, which may take long
+OURS = {*COMMANDS, "start", "forget", "status", "feedback", "invite"}
 log = logging.getLogger("pullquote.telegram")
 
 T = TypeVar("T")
