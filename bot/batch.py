@@ -7,7 +7,7 @@ from datetime import date
 
 from bot import messages
 from bot.conversation import read_day
-from corpus.article import BadArticle, line
+from corpus.article import line
 from retrieval.question import BadQuestion, Question, read_question
 from retrieval.scope import Scope
 
@@ -58,7 +58,7 @@ def _asked(raw: str, scope: Scope, citations: int, today: Callable[[], date]) ->
         within = _scope(row, scope)
         day = _day(row, "date") or within.as_of or today()
         question = read_question(said, today=day, scope=within, citations=citations)
-    except (BadQuestion, BadArticle) as error:
+    except BadQuestion as error:
         return Asked(row.get("id"), said, None, str(error))
     return Asked(row.get("id"), said, question, row=row)
 
@@ -78,12 +78,12 @@ def _day(row: dict[str, object], field: str) -> date | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str):
-        raise BadQuestion(messages.bad_field(field, messages.A_DATE))
+        raise BadQuestion(messages.BAD_FIELD, field=field, need=messages.A_DATE)
     return read_day(value)
 
 
 def _outlets(value: object) -> tuple[str, ...]:
     names = [value] if isinstance(value, str) else value or []
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise BadQuestion(messages.bad_field("outlet", messages.AN_OUTLET))
+        raise BadQuestion(messages.BAD_FIELD, field="outlet", need=messages.AN_OUTLET)
     return tuple(name for name in map(line, names) if name)

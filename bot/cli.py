@@ -58,14 +58,15 @@ class Verbs(click.Group):
 def _foreseen() -> tuple[type[Exception], ...]:
     """The errors whose message is written for a person."""
     from bot.settings import BadSettings
-    from corpus.archive import ArchiveError, NoSuchArticle
+    from corpus.archive import NoSuchArticle
     from corpus.article import BadArticle
+    from corpus.database import DatabaseError
     from corpus.intake import Busy
     from retrieval.encoder import BadModel
     from retrieval.question import BadQuestion
     from retrieval.vectors import WrongIndex
 
-    return BadSettings, ArchiveError, NoSuchArticle, BadArticle, Busy, BadModel, BadQuestion, WrongIndex
+    return BadSettings, DatabaseError, NoSuchArticle, BadArticle, Busy, BadModel, BadQuestion, WrongIndex
 
 
 class Day(click.ParamType[date]):
@@ -75,11 +76,11 @@ class Day(click.ParamType[date]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
         from bot.conversation import read_day
-        from corpus.article import BadArticle
+        from retrieval.question import BadQuestion
 
         try:
             return value if isinstance(value, date) else read_day(value)
-        except BadArticle as error:
+        except BadQuestion as error:
             self.fail(str(error), param, ctx)
 
 

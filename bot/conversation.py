@@ -16,13 +16,14 @@ from corpus.article import BadArticle, line
 from corpus.intake import Busy
 from retrieval.answer import RETRIEVED, Answer
 from retrieval.citation import Citation, FalseQuote, cite, link
-from retrieval.question import BadQuestion, Question, read_question
+from retrieval.question import TURNED_ROUND, BadQuestion, Question, read_question
 from retrieval.scope import Scope
 
 MORE = 600  # characters that /more adds on either side, up to the end of a paragraph
 OUTLETS = 15  # named by /sources
 VOTES = 20  # shown by /feedback
 MINUTE, DAY = 60, 86_400
+KEYS = 10  # inline searches to one question
 WRONG = {"a": messages.WRONG_ANSWER, "q": messages.WRONG_QUOTE, "d": messages.OUT_OF_DATE}  # as a button keeps it
 
 
@@ -40,6 +41,8 @@ class Shown:
     citation: Citation
     number: int  # 1 is the first
     count: int
+    question: Question  # that it answers
+    copies: tuple[str, ...] = ()  # other outlets that carry it
     answer: str = ""  # id of the stored answer
     widened: int = 0  # times that more context was asked for
 
@@ -160,7 +163,9 @@ class Conversation:
         text = line(text)
         try:
             return self._obey(text) if text.startswith("/") else self.ask(text, context)
-        except (BadQuestion, BadArticle, FalseQuote, NoSuchArticle, Busy) as error:
+        except BadQuestion as error:
+            return self._say(error.sentence, **error.values)
+        except (BadArticle, FalseQuote, NoSuchArticle, Busy) as error:
             return str(error)
 
     def ask(self, text: str, context: str = "") -> Answer | str:
@@ -173,7 +178,7 @@ class Conversation:
         )
         answer = self._desk.ask(question)
         self._last = _Turn(whole, answer.text, answer.citations, _behind(answer))
-        self._shown = Shown(answer.citations[0], 1, len(answer.citations)) if answer.citations else None
+        self._shown = first(answer) if answer.citations else None
         return answer
 
     def new(self) -> str:
@@ -212,7 +217,7 @@ class Conversation:
             return messages.LAST_CITATION.format(count=self._shown.count)
         number = self._shown.number + 1
         citation = self._desk.proven(self._last.citations[number - 1])
-        self._shown = Shown(citation, number, self._shown.count)
+        self._shown = replace(self._shown, citation=citation, number=number, copies=())
         return self._shown
 
     def _obey(self, text: str) -> Reply:
@@ -223,6 +228,9 @@ class Conversation:
 
     def _unknown(self, name: str, close: Sequence[str]) -> str:
         return messages.unknown_command(name, close)
+
+    def _say(self, sentence: str, **values: object) -> str:
+        return sentence.format(**values)
 
     def _commands(self, rest: str) -> dict[str, Callable[[], Reply]]:
         return {
@@ -239,7 +247,7 @@ class Conversation:
 
     def _narrowed(self, scope: Scope) -> str:
         if scope.since and scope.until and scope.since > scope.until:
-            raise BadQuestion(messages.turned_round(scope.since, scope.until))
+            raise BadQuestion(TURNED_ROUND, since=scope.since, until=scope.until)
         self._scope = scope
         return messages.only(messages.filters(scope.since, scope.until, scope.outlets, scope.as_of, ""))
 
@@ -309,18 +317,27 @@ class Stored(Conversation):
             return self._say(messages.GONE)
         if widened and narrow == citation:
             return self._say(messages.WHOLE_ARTICLE)
-        return Shown(citation, number, len(given.marks), answer, widened)
+        asked = Question(given.searched, given.given.date(), given.scope, given.said, given.read_as)
+        copies = given.marks[number - 1].copies
+        return Shown(citation, number, len(given.marks), asked, copies, answer, widened)
 
     def offered(self, text: str, limit: int) -> list[Shown]:
-        """The citations of an answer that nobody has chosen yet: it is neither stored nor counted."""
+        """The citations of an answer that nobody has chosen yet: it is not stored. It comes with every key typed,
+        so it has a limit of its own, KEYS times that of questions, which is kept in silence.
+        """
         if not self.allowed():
             return []
         try:
             question = read_question(text, today=self._today(), scope=self._scope, citations=limit)
         except BadQuestion:
             return []
-        citations = self._desk.ask(question).citations
-        return [Shown(one, number, len(citations)) for number, one in enumerate(citations, 1)]
+        minute, day = self._office.rules.person
+        who = f"{self._person.id}/inline"
+        if self._store.spend([(who, MINUTE, minute * KEYS), (who, DAY, day * KEYS)], time.time()):
+            return []
+        answer = self._desk.ask(question)
+        every = enumerate(answer.citations, 1)
+        return [Shown(one, number, len(answer.citations), question, carried_by(answer, one)) for number, one in every]
 
     def vote(self, answer: str, reason: str) -> str:
         if reason not in WRONG or self._store.given(answer) is None:
@@ -426,8 +443,11 @@ class Stored(Conversation):
             place=self._person.place,
             question=whole,
             said=answer.question.shown,
+            searched=answer.question.text,
+            read_as=answer.question.read_as,
+            scope=answer.question.scope,
             confidence=answer.confidence,
-            marks=tuple(map(mark, answer.citations)),
+            marks=tuple(mark(one, carried_by(answer, one)) for one in answer.citations),
             retrieved=tuple((one.stored.revision.article.url, one.score) for one in answer.retrieved[:RETRIEVED]),
             position=self._office.archive.position(),
         )
@@ -472,13 +492,19 @@ def _behind(answer: Answer) -> tuple[Revision, ...]:
     return tuple(sorted(every.values(), key=lambda one: one.article.url not in cited))
 
 
-def carried_by(answer: Answer, citation: Citation) -> list[str]:
+def first(answer: Answer, stored: str = "") -> Shown:
+    """The first citation of an answer that has some; `stored` is the id that the answer is kept under."""
+    citation = answer.citations[0]
+    return Shown(citation, 1, len(answer.citations), answer.question, carried_by(answer, citation), stored)
+
+
+def carried_by(answer: Answer, citation: Citation) -> tuple[str, ...]:
     """Other outlets that carry the same words."""
     for found in answer.retrieved:
         if found.stored.revision.id == citation.revision and found.copies:
             outlets = (one.revision.article.outlet or one.revision.article.url for one in found.copies)
-            return [one for one in dict.fromkeys(outlets) if one != citation.article.outlet]
-    return []
+            return tuple(one for one in dict.fromkeys(outlets) if one != citation.article.outlet)
+    return ()
 
 
 def wider(citation: Citation) -> Citation:
@@ -493,14 +519,17 @@ def wider(citation: Citation) -> Citation:
 
 
 def read_day(text: str) -> date:
-    """A day in any usual spelling; 2025-05-16 without loading a date library. Raises BadArticle."""
+    """A day in any usual spelling; 2025-05-16 without loading a date library. Raises BadQuestion."""
     try:
         return date.fromisoformat(text.strip())
     except ValueError:
         pass
     from corpus.extract import parse_date  # here: an ISO date, which is the usual one, needs none of it
 
-    when = parse_date(text)
+    try:
+        when = parse_date(text)
+    except BadArticle as error:
+        raise BadQuestion(messages.BAD_DAY, day=messages.printable(line(text)[:40])) from error
     if when is None:
-        raise BadArticle(messages.NO_DATE)
+        raise BadQuestion(messages.NO_DATE)
     return when.date()

@@ -153,13 +153,9 @@ def day(when: date | None) -> str:
 
 NOT_JSON = 'The line is not a JSON object. Put one question on each line, such as {"id": 1, "question": "..."}.'
 NO_QUESTION = 'The line has no question. Give it a "question" in quotes.'
-
-
-def bad_field(field: str, need: str) -> str:
-    return f"The {field} is not readable. {need}."
-
-
+BAD_FIELD = "The {field} is not readable. {need}."
 NO_DATE = "The date is empty. Write it like 2025-05-16."
+BAD_DAY = "The date '{day}' is not readable. Write day, month and year like 2025-05-16."
 A_DATE = "Write it like 2025-05-16"
 AN_OUTLET = "Give the name of an outlet or a list of names"
 
@@ -267,10 +263,6 @@ NOTHING_CITED = "The last answer cites nothing."
 LAST_CITATION = "That was the last one of {count}."
 WHOLE_ARTICLE = "That is the whole article."
 EVERYTHING = "Answers come from the whole archive."
-
-
-def turned_round(since: date, until: date) -> str:
-    return f"The first day, {day(since)}, is after the last, {day(until)}. Change one of them."
 
 
 def only(filtered: str) -> str:
@@ -407,6 +399,7 @@ CHAT = (
     *(STRANGER, STRANGER_NOTE, WELCOME_IN, BAD_CODE, INVITED, ADMINS_ONLY, MINUTE_LIMIT, DAY_LIMIT, WENT_WRONG),
     *(TOO_LARGE, ADDED, NOT_ADDED, FORGET_WHAT, CHAT_FORGOTTEN, NO_FEEDBACK, FEEDBACK_LINE),
     *(NEW, NOTHING_ASKED, NOTHING_CITED, LAST_CITATION, WHOLE_ARTICLE, EVERYTHING),
+    *(NO_DATE, BAD_DAY),
     *REASONS,
 )
 

@@ -7,24 +7,24 @@ what is forgotten in the archive is forgotten here too.
 import hashlib
 import json
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from corpus.archive import ArchiveError, engine_at
+from corpus.database import engine_at, migrate, reading, writing
 from retrieval.citation import Citation
 from retrieval.scope import Scope
 
-VERSION = 1
 NAME = "conversations.sqlite"
+REPEATS = timedelta(days=2)  # for which a platform may deliver the same update again; Telegram gives up after one
+TRIES = 3  # starts of the program that an update is tried again at
 
 _tables = sa.MetaData()
-_schema = sa.Table("schema", _tables, sa.Column("version", sa.Integer, nullable=False))
 _answers = sa.Table(
     "answers",
     _tables,
@@ -32,6 +32,9 @@ _answers = sa.Table(
     sa.Column("place", sa.Text, nullable=False),
     sa.Column("question", sa.Text, nullable=False),
     sa.Column("said", sa.Text, nullable=False),
+    sa.Column("searched", sa.Text, nullable=False),
+    sa.Column("read_as", sa.Text, nullable=False),
+    sa.Column("scope", sa.Text, nullable=False),
     sa.Column("confidence", sa.Float, nullable=False),
     sa.Column("marks", sa.Text, nullable=False),  # JSON list of Mark
     sa.Column("retrieved", sa.Text, nullable=False),  # JSON list of [url, score]
@@ -60,7 +63,15 @@ _votes = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("given", sa.Text, nullable=False),
 )
-_seen = sa.Table(  # updates that were answered, people who were let in, strangers who were told
+_inbox = sa.Table(
+    "inbox",
+    _tables,
+    sa.Column("key", sa.Text, primary_key=True),  # channel:bot:update
+    sa.Column("body", sa.Text, nullable=False),  # the update as it came; "" once it is dealt with
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("at", sa.Text, nullable=False, index=True),
+)
+_seen = sa.Table(  # strangers who were told
     "seen", _tables, sa.Column("key", sa.Text, primary_key=True), sa.Column("at", sa.Text, nullable=False)
 )
 _codes = sa.Table(
@@ -74,16 +85,31 @@ _usage = sa.Table(
     sa.Column("count", sa.Integer, nullable=False),
 )
 
+# Statements that take a schema from its version to the next: MIGRATIONS[0] leads from 1 to 2.
+_UNFILTERED = '{"since": null, "until": null, "outlets": [], "as_of": null}'
+MIGRATIONS = (
+    (
+        "ALTER TABLE answers ADD COLUMN searched TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE answers ADD COLUMN read_as TEXT NOT NULL DEFAULT ''",
+        f"ALTER TABLE answers ADD COLUMN scope TEXT NOT NULL DEFAULT '{_UNFILTERED}'",
+        "UPDATE answers SET searched = question",
+        "CREATE TABLE inbox (key TEXT PRIMARY KEY, body TEXT NOT NULL, tries INTEGER NOT NULL, at TEXT NOT NULL)",
+        "CREATE INDEX ix_inbox_at ON inbox (at)",
+        "DELETE FROM seen WHERE key LIKE 'update/%'",
+    ),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A citation as it is kept: where the quote stands, and a digest that proves it."""
+    """A citation as it is kept: where the quote stands, a digest that proves it, other outlets that carry it."""
 
     url: str
     revision: int
     start: int
     end: int
     digest: str
+    copies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +118,11 @@ class Given:
 
     id: str
     place: str
-    question: str  # completed
+    question: str  # completed, with its time words
     said: str
+    searched: str  # without them
+    read_as: str  # the time words
+    scope: Scope
     confidence: float
     marks: tuple[Mark, ...]
     retrieved: tuple[tuple[str, float], ...]
@@ -110,8 +139,9 @@ class Vote:
     question: str
 
 
-def mark(citation: Citation) -> Mark:
-    return Mark(citation.article.url, citation.revision, citation.start, citation.end, digest(citation.quote))
+def mark(citation: Citation, copies: Iterable[str] = ()) -> Mark:
+    url, where = citation.article.url, (citation.revision, citation.start, citation.end)
+    return Mark(url, *where, digest(citation.quote), tuple(copies))
 
 
 def digest(text: str) -> str:
@@ -134,33 +164,36 @@ class Store:
 
     def keep(self, given: Given) -> None:
         row = {**asdict(given), "marks": json.dumps([asdict(one) for one in given.marks])}
-        row |= {"retrieved": json.dumps(given.retrieved), "given": given.given.isoformat()}
+        row |= {"retrieved": json.dumps(given.retrieved), "scope": _written(given.scope)}
+        row |= {"given": given.given.isoformat()}
         with self._writing() as connection:
             connection.execute(sa.insert(_answers), row)
 
     def given(self, answer: str) -> Given | None:
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             row = connection.execute(sa.select(_answers).where(_answers.c.id == answer)).one_or_none()
         return _given(row._mapping) if row else None
 
     def turn(self, place: str) -> tuple[str, Scope]:
         """The last answer's id ("" for none) and the filters that are set."""
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             row = connection.execute(sa.select(_turns).where(_turns.c.place == place)).one_or_none()
         return (row.answer, _scope(row.scope)) if row else ("", Scope())
 
     def set_turn(self, place: str, answer: str, scope: Scope) -> None:
-        row = {"place": place, "answer": answer, "scope": json.dumps(asdict(scope), default=date.isoformat)}
+        row = {"place": place, "answer": answer, "scope": _written(scope)}
         with self._writing() as connection:
             connection.execute(sa.insert(_turns).prefix_with("OR REPLACE"), row)
 
     def move(self, old: str, new: str) -> None:
-        """A chat that has another id from now on takes its turns along; `old` and `new` end in a colon."""
+        """A chat that has another id from now on takes its turns along; its messages are counted anew there.
+
+        `old` and `new` end in a colon.
+        """
+        place = _turns.c.place
+        moved = sa.update(_turns).prefix_with("OR REPLACE").where(place.startswith(old, autoescape=True))
         with self._writing() as connection:
-            for table, column in ((_turns, _turns.c.place), (_messages, _messages.c.message)):
-                renamed = new + sa.func.substr(column, len(old) + 1)
-                moved = sa.update(table).prefix_with("OR REPLACE").where(column.startswith(old, autoescape=True))
-                connection.execute(moved.values({column.name: renamed}))
+            connection.execute(moved.values(place=new + sa.func.substr(place, len(old) + 1)))
 
     def note_message(self, message: str, answer: str, reply: str = "") -> None:
         row = {"message": message, "answer": answer, "reply": reply}
@@ -169,7 +202,7 @@ class Store:
 
     def message(self, message: str) -> tuple[str, str] | None:
         """(answer's id, id of the message that answers it)."""
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             row = connection.execute(sa.select(_messages).where(_messages.c.message == message)).one_or_none()
         return (row.answer, row.reply) if row else None
 
@@ -180,7 +213,7 @@ class Store:
 
     def votes(self, limit: int) -> list[Vote]:
         query = sa.select(_votes, _answers.c.said.label("question")).join(_answers, _answers.c.id == _votes.c.answer)
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             rows = connection.execute(query.order_by(_votes.c.given.desc()).limit(limit)).all()
         return [Vote(*row) for row in rows]
 
@@ -190,13 +223,27 @@ class Store:
         with self._writing() as connection:
             return connection.execute(sa.insert(_seen).prefix_with("OR IGNORE"), row).rowcount == 1
 
-    def noted(self, key: str) -> bool:
-        with self._engine.connect() as connection:
-            return connection.scalar(sa.select(_seen.c.key).where(_seen.c.key == key)) is not None
-
-    def forget_note(self, key: str) -> None:
+    def arrived(self, key: str, body: str) -> bool:
+        """Keeps an update until it is dealt with; whether it came for the first time."""
+        now = datetime.now(UTC)
+        old = sa.delete(_inbox).where(_inbox.c.body == "", _inbox.c.at < (now - REPEATS).isoformat())
+        row = {"key": key, "body": body, "tries": 0, "at": now.isoformat()}
         with self._writing() as connection:
-            connection.execute(sa.delete(_seen).where(_seen.c.key == key))
+            connection.execute(old)
+            return connection.execute(sa.insert(_inbox).prefix_with("OR IGNORE"), row).rowcount == 1
+
+    def dealt_with(self, key: str) -> None:
+        with self._writing() as connection:
+            connection.execute(sa.update(_inbox).where(_inbox.c.key == key).values(body=""))
+
+    def unfinished(self, prefix: str) -> list[str]:
+        """Updates that the program was stopped over, first come first; one that stopped it TRIES times is let go."""
+        mine = _inbox.c.key.startswith(prefix, autoescape=True)
+        with self._writing() as connection:
+            connection.execute(sa.update(_inbox).where(mine, _inbox.c.tries >= TRIES).values(body=""))
+            connection.execute(sa.update(_inbox).where(mine).values(tries=_inbox.c.tries + 1))
+            left = sa.select(_inbox.c.body).where(mine, _inbox.c.body != "").order_by(_inbox.c.at)
+            return list(connection.scalars(left))
 
     def invite(self) -> str:
         code = short_id()
@@ -211,7 +258,7 @@ class Store:
             return connection.execute(free).rowcount == 1
 
     def invited(self, person: str) -> bool:
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return connection.scalar(sa.select(_codes.c.code).where(_codes.c.person == person).limit(1)) is not None
 
     def spend(self, limits: Iterable[tuple[str, int, int]], now: float) -> tuple[int, int] | None:
@@ -225,32 +272,18 @@ class Store:
                 _count(connection, f"{who}/{seconds}", int(now // seconds))
         return None
 
-    @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
-        with self._engine.execution_options(writes=True).begin() as connection:
-            yield connection
+    def _reading(self) -> AbstractContextManager[sa.Connection]:
+        return reading(self._engine)
+
+    def _writing(self) -> AbstractContextManager[sa.Connection]:
+        return writing(self._engine)
 
 
 def open_store(path: Path) -> Store:
-    """The store in this SQLite file, made where it is missing. Raises ArchiveError."""
+    """The store in this SQLite file, made where it is missing. Raises DatabaseError."""
     engine = engine_at(path)
-    try:
-        with engine.execution_options(writes=True).begin() as connection:
-            version = _version(connection)
-            if version == 0:
-                _tables.create_all(connection)
-                connection.execute(sa.insert(_schema), {"version": VERSION})
-    except sa.exc.DBAPIError as error:
-        raise ArchiveError(f"{path.name} cannot be used: {error.orig}. Check the folder's space.") from error
-    if version > VERSION:
-        raise ArchiveError(f"{path.name} has version {version}; this program knows {VERSION}. Install a newer one.")
+    migrate(engine, _tables, MIGRATIONS)
     return Store(engine)
-
-
-def _version(connection: sa.Connection) -> int:
-    if not sa.inspect(connection).has_table("schema"):
-        return 0
-    return connection.scalar(sa.select(_schema.c.version)) or 0
 
 
 def _used(connection: sa.Connection, key: str, span: int) -> int:
@@ -265,10 +298,14 @@ def _count(connection: sa.Connection, key: str, span: int) -> None:
 
 def _given(row: Mapping[Any, Any]) -> Given:
     fields = dict(row)
-    marks = tuple(Mark(**one) for one in json.loads(fields.pop("marks")))
+    marks = tuple(Mark(**one | {"copies": tuple(one.get("copies", ()))}) for one in json.loads(fields.pop("marks")))
     retrieved = tuple((url, score) for url, score in json.loads(fields.pop("retrieved")))
-    given = datetime.fromisoformat(fields.pop("given"))
-    return Given(**fields, marks=marks, retrieved=retrieved, given=given)
+    scope, given = _scope(fields.pop("scope")), datetime.fromisoformat(fields.pop("given"))
+    return Given(**fields, scope=scope, marks=marks, retrieved=retrieved, given=given)
+
+
+def _written(scope: Scope) -> str:
+    return json.dumps(asdict(scope), default=date.isoformat)
 
 
 def _scope(text: str) -> Scope:

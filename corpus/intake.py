@@ -47,7 +47,7 @@ def take_in(
     progress: Callable[[Item], object] = lambda item: None,
     report: Report | None = None,
 ) -> Report:
-    """Stores every readable item; a bad one is reported with its reason and stops nothing. Raises ArchiveError.
+    """Stores every readable item; a bad one is reported with its reason and stops nothing. Raises DatabaseError.
 
     `progress` is told of each article once it is stored.
     """

@@ -7,10 +7,18 @@ from retrieval.scope import Scope
 from retrieval.when import window, without
 
 LONGEST = 1_000  # characters of a question
+EMPTY = "The question is empty. Ask something such as: what did Russia demand?"
+TOO_LONG = "The question has {length} characters; the limit is {limit}. Ask it in fewer words."
+TURNED_ROUND = "The first day, {since}, is after the last, {until}. Turn them round."
+SENTENCES = (EMPTY, TOO_LONG, TURNED_ROUND)  # for translators
 
 
 class BadQuestion(ValueError):
-    """A question that cannot be asked; the message says why."""
+    """A question that cannot be asked; `sentence`, filled in with `values`, says why, so that it can be translated."""
+
+    def __init__(self, sentence: str, **values: object) -> None:
+        self.sentence, self.values = sentence, values
+        super().__init__(sentence.format(**values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +45,11 @@ def read_question(text: str, *, today: date, scope: Scope = Scope(), citations: 
     """
     text = " ".join(text.split())
     if not any(character.isalnum() for character in text):
-        raise BadQuestion("The question is empty. Ask something such as: what did Russia demand?")
+        raise BadQuestion(EMPTY)
     if len(text) > LONGEST:
-        raise BadQuestion(
-            f"The question has {len(text):,} characters; the limit is {LONGEST:,}. Ask it in fewer words."
-        )
+        raise BadQuestion(TOO_LONG, length=f"{len(text):,}", limit=f"{LONGEST:,}")
     if scope.since and scope.until and scope.since > scope.until:
-        raise BadQuestion(f"--since {scope.since} is after --until {scope.until}. Turn them round.")
+        raise BadQuestion(TURNED_ROUND, since=scope.since, until=scope.until)
     words = None if scope.since or scope.until else window(text, today)
     if words is None:
         return Question(text, today, scope, said=said or text, citations=citations)

@@ -259,5 +259,5 @@ def test_a_full_disk_is_one_sentence_and_room_makes_it_good(start: Start, small_
         assert len(before.urls) == ARTICLES * (intake + 1)
         assert before.agrees
     print(failures)  # noqa: T201 - shown where the test fails
-    assert any("archive refused" in one for one in failures)
+    assert any("archive.sqlite refused" in one for one in failures)
     assert any("disk is full" in one for one in failures)

@@ -1,10 +1,11 @@
 """Telegram: messages in its HTML, buttons, groups and topics, inline mode. The only file that imports telegram."""
 
 import asyncio
+import json
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from html import escape
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 from telegram import (
+    Bot,
     BotCommand,
     CallbackQuery,
     InlineKeyboardButton,
@@ -30,20 +32,30 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, Ne
 from telegram.ext import AIORateLimiter, Application, ApplicationBuilder, BaseUpdateProcessor, TypeHandler
 
 from bot import messages
-from bot.conversation import WRONG, End, Export, Office, Person, Reply, Shown, Sources, Stored, Verified, carried_by
+from bot.conversation import WRONG, End, Export, Office, Person, Reply, Shown, Sources, Stored, Verified, first
 from bot.settings import BadSettings, Settings
+from bot.store import Store
 from corpus.archive import Revision
 from corpus.article import Article, BadArticle, line
 from corpus.intake import Busy
 from corpus.sources.files import MAX_DOCUMENT
 from retrieval.answer import Answer, Reason
 from retrieval.citation import Citation, link
+from retrieval.question import Question
 
 LONGEST = 4_096  # UTF-16 units of a message, markup aside
 FIELD = 256  # units of a title, a name, a question
 PATIENCE = 0.5  # seconds after which a person sees that the bot is typing
 TYPING = 4.5  # seconds that this is seen
 WAITING = 4_096  # updates taken from Telegram before they are answered
+PAUSES = (1, 2, 4, 8, 16, 30)  # seconds between tries while Telegram cannot be reached
+HASTY = {"sendChatAction", "answerInlineQuery", "answerCallbackQuery"}  # worth nothing later
+HARMLESS = (  # refusals after which there is nothing left to do: said as it was, deleted meanwhile, answered too late
+    "message is not modified",
+    "message to edit not found",
+    "message can't be edited",
+    "query is too old",
+)
 INLINE = 5  # results
 INLINE_LEAST = 8  # characters of an inline question; it comes with every key
 PREVIEW = LinkPreviewOptions(is_disabled=True)
@@ -131,9 +143,9 @@ def person(user: User | None, chat: int, topic: int | None = None) -> Person:
 def render(reply: Reply, language: str = "", answer: str = "") -> Message:
     """`answer` is the id under which an Answer is stored, for its buttons."""
     if isinstance(reply, Answer):
-        return _answer(reply, language, answer) if reply.answered else _refusal(reply, language)
+        return _shown(first(reply, answer), language) if reply.answered else _refusal(reply, language)
     if isinstance(reply, Shown):
-        return _shown(reply, language, [])
+        return _shown(reply, language)
     if isinstance(reply, Verified):
         return _verified(reply, language)
     if isinstance(reply, Sources):
@@ -143,19 +155,16 @@ def render(reply: Reply, language: str = "", answer: str = "") -> Message:
     return Message("" if isinstance(reply, End) else escape(_cut(reply, LONGEST), quote=False))
 
 
-def _answer(answer: Answer, language: str, stored: str) -> Message:
-    first = answer.citations[0]
-    head = _understood(answer, language)
-    copies = carried_by(answer, first)
-    foot = [messages.say(messages.CHAT_ALSO, language, outlets=_cut(", ".join(copies), FIELD))] if copies else []
-    return _shown(Shown(first, 1, len(answer.citations), stored), language, head, foot)
-
-
-def _shown(shown: Shown, language: str, head: Sequence[str], foot: Sequence[str] = ()) -> Message:
+def _shown(shown: Shown, language: str) -> Message:
+    """What was understood, the answer, the passage around it, where that stands."""
+    head, copies = _understood(shown.question, language), _cut(", ".join(shown.copies), FIELD)
+    foot = [messages.say(messages.CHAT_ALSO, language, outlets=copies)] if copies else []
     if shown.count > 1:
-        number = messages.say(messages.SOURCE_OF, language, number=shown.number, count=shown.count)
-        head = [*head, number]
-    return Message(_cited(shown.citation, language, head, foot), buttons(shown, language) if shown.answer else None)
+        foot.append(messages.say(messages.SOURCE_OF, language, number=shown.number, count=shown.count))
+    quote = shown.citation.quote
+    twice = sum(map(units, (*head, *foot))) + 2 * units(quote) + 4 * FIELD <= LONGEST
+    html = _cited(shown.citation, language, [*head, quote] if twice else head, foot)
+    return Message(html, buttons(shown, language) if shown.answer else None)
 
 
 def _verified(verified: Verified, language: str) -> Message:
@@ -168,35 +177,33 @@ def _refusal(answer: Answer, language: str) -> Message:
         return Message(escape(messages.say(messages.EMPTY_CHAT, language), quote=False))
     reason = messages.say(messages.NOT_FOUND, language, reason=messages.say(answer.reason, language))
     asked = messages.say(messages.LOOKED_FOR, language, question=_cut(answer.question.text, FIELD))
-    lines = [escape(one, quote=False) for one in (reason, asked, *_filtered(answer, language))]
+    lines = [escape(one, quote=False) for one in (reason, asked, *_filtered(answer.question, language))]
     if answer.nearest:
         lines += ["", escape(messages.say(messages.CLOSEST, language), quote=False), *map(_headline, answer.nearest)]
     return Message("\n".join(lines))
 
 
-def _understood(answer: Answer, language: str) -> list[str]:
-    question = answer.question
+def _understood(question: Question, language: str) -> list[str]:
     made = question.text.casefold().strip(" ?") != question.shown.casefold().strip(" ?")
     read = [messages.say(messages.READ_AS, language, question=_cut(question.text, FIELD))] if made else []
-    return read + _filtered(answer, language)
+    return read + _filtered(question, language)
 
 
-def _filtered(answer: Answer, language: str) -> list[str]:
-    scope, words = answer.question.scope, answer.question.read_as
-    filters = messages.chat_filters(scope.since, scope.until, scope.outlets, words, language)
+def _filtered(question: Question, language: str) -> list[str]:
+    scope = question.scope
+    filters = messages.chat_filters(scope.since, scope.until, scope.outlets, question.read_as, language)
     return [messages.say(messages.LOOKED_AT, language, filters=_cut(filters, FIELD))] if filters else []
 
 
 def _cited(citation: Citation, language: str, head: Sequence[str], foot: Sequence[str]) -> str:
     """Head, the quote in its context, the source; where that is too long, the context is cut, then the quote."""
-    article = citation.article
-    title, byline = _cut(article.title, FIELD), _byline(article, language)
-    around = [*head, title, byline, *foot]
-    room = LONGEST - sum(units(one) + 2 for one in around) - 8
-    passage = _passage(citation, room)
+    title, known = _cut(citation.article.title, FIELD), _known(citation.article, language)
+    room = LONGEST - sum(units(one) + 3 for one in (*head, title, *known, *foot)) - 8
     lines = [escape(one, quote=False) for one in head]
-    lines += [f"<blockquote expandable>{passage}</blockquote>", _linked(title, link(citation))]
-    return "\n".join([*lines, *(escape(one, quote=False) for one in (byline, *foot) if one)])
+    lines.append(f"<blockquote expandable>{_passage(citation, room)}</blockquote>")
+    outlet, *rest = (escape(one, quote=False) for one in known)
+    lines.append(" · ".join(filter(None, (outlet, _linked(title, link(citation)), *rest))))
+    return "\n".join([*lines, *(escape(one, quote=False) for one in foot)])
 
 
 def _passage(citation: Citation, room: int) -> str:
@@ -209,10 +216,10 @@ def _passage(citation: Citation, room: int) -> str:
     return f"{escape(before, quote=False)}<b>{escape(quote, quote=False)}</b>{escape(after, quote=False)}"
 
 
-def _byline(article: Article, language: str) -> str:
+def _known(article: Article, language: str) -> tuple[str, str, str]:
+    """Outlet ("" where it is not known), day, authors ("")."""
     day = article.published.date().isoformat() if article.published else messages.say(messages.NO_DAY, language)
-    parts = (_cut(article.outlet, FIELD), day, _cut(", ".join(article.authors), FIELD))
-    return " · ".join(part for part in parts if part)
+    return _cut(article.outlet, FIELD), day, _cut(", ".join(article.authors), FIELD)
 
 
 def _headline(revision: Revision) -> str:
@@ -266,24 +273,86 @@ def _button(sentence: str, data: str, language: str) -> InlineKeyboardButton:
 # At work
 
 
+class Inbox(asyncio.Queue[object]):
+    """Updates on their way to the desk. Each is on disk before Telegram learns that it arrived, so that a crash loses
+    none; one that Telegram sends again is let go.
+    """
+
+    def __init__(self, store: Store, bot: str) -> None:
+        super().__init__()
+        self._store, self._bot = store, f"telegram/{bot}/"
+
+    async def put(self, item: object) -> None:
+        if isinstance(item, Update):
+            body = item.to_json()
+            if not await asyncio.to_thread(self._store.arrived, f"{self._bot}{item.update_id}", body):
+                return
+        await super().put(item)
+
+    async def dealt_with(self, update: Update) -> None:
+        await asyncio.to_thread(self._store.dealt_with, f"{self._bot}{update.update_id}")
+
+    async def resume(self, bot: Bot) -> None:
+        """What came before the program was stopped is answered first."""
+        for body in await asyncio.to_thread(self._store.unfinished, self._bot):
+            await super().put(Update.de_json(json.loads(body), bot))
+
+
+class Patient(AIORateLimiter):
+    """Waits while Telegram says so, and tries again while it cannot be reached.
+
+    Where the connection broke after a message was sent, that message may come twice: better than never.
+    """
+
+    async def process_request(
+        self, callback: Any, args: Any, kwargs: Any, endpoint: str, data: Any, rate_limit_args: Any
+    ) -> Any:
+        for pause in (0,) if endpoint in HASTY else (*PAUSES, 0):
+            try:
+                return await super().process_request(callback, args, kwargs, endpoint, data, rate_limit_args)
+            except NetworkError as error:
+                if not pause or isinstance(error, BadRequest):
+                    raise
+                log.warning("%s failed (%s); next try in %d s", endpoint, error, pause)
+                await asyncio.sleep(pause)
+
+
 class Turns(BaseUpdateProcessor):
     """Updates beside one another, but one at a time for each person and for each chat, in their order.
 
-    Who sends many waits behind himself only.
+    Who sends many waits behind himself only. An inline query that was typed over while it waited is let go.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, inbox: Inbox) -> None:
         super().__init__(WAITING)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._typed: dict[int, str] = {}  # person: the newest inline query
+        self._inbox = inbox
 
     async def do_process_update(self, update: object, coroutine: Coroutine[Any, Any, Any]) -> None:  # type: ignore[override]
-        user = update.effective_user if isinstance(update, Update) else None
-        post = update.effective_message if isinstance(update, Update) else None
+        if not isinstance(update, Update):
+            await coroutine
+            return
+        query = update.inline_query
+        if query:
+            self._typed[query.from_user.id] = query.id
+        async with self._turn(update):
+            if query and self._typed.get(query.from_user.id) != query.id:
+                coroutine.close()
+                await self._inbox.dealt_with(update)
+                return
+            if query:
+                del self._typed[query.from_user.id]
+            await coroutine
+
+    @asynccontextmanager
+    async def _turn(self, update: Update) -> AsyncIterator[None]:
+        user, post = update.effective_user, update.effective_message
         async with (
             self._lock(f"user {user.id if user else ''}"),
-            self._lock(f"chat {post.chat_id} {post.message_thread_id}" if post else f"user only {id(update)}"),
+            self._lock(f"chat {post.chat_id} {post.message_thread_id}" if post else f"no chat {update.update_id}"),
         ):
-            await coroutine
+            yield
 
     def _lock(self, key: str) -> asyncio.Lock:
         lock = self._locks.get(key)
@@ -301,14 +370,11 @@ class Turns(BaseUpdateProcessor):
 class Desk:
     """Answers the updates of one bot."""
 
-    def __init__(self, app: App, office: Office) -> None:
-        self._app, self._office, self._store = app, office, office.store
+    def __init__(self, app: App, office: Office, inbox: Inbox) -> None:
+        self._app, self._office, self._store, self._inbox = app, office, office.store, inbox
         self._seat = asyncio.Semaphore(1)  # the core answers one question at a time
 
     async def on_update(self, update: Update, _context: object) -> None:
-        key = f"update/{self._app.bot.id}/{update.update_id}"
-        if not await asyncio.to_thread(self._store.first_time, key):
-            return
         if update.message:
             await self._on_message(update.message)
         elif update.edited_message:
@@ -317,20 +383,27 @@ class Desk:
             await self._on_button(update.callback_query)
         elif update.inline_query:
             await self._on_inline(update.inline_query)
+        await self._inbox.dealt_with(update)
 
     async def on_error(self, update: object, context: Any) -> None:
-        """One sentence with an id, which stands in the log with the trace. Who blocked the bot is told nothing."""
-        if isinstance(context.error, Forbidden):
-            log.info("%s", context.error)
-            return
+        """One sentence with an id, which stands in the log with the trace. Who blocked the bot is told nothing.
+
+        An update whose answer could not be sent stays in the inbox for the next start.
+        """
+        error = context.error
         name = secrets.token_hex(4)
-        log.error("error %s", name, exc_info=context.error)
-        post = update.effective_message if isinstance(update, Update) else None
-        if post is None or not isinstance(update, Update):
+        if isinstance(error, Forbidden):
+            log.info("%s", error)
+        else:
+            log.error("error %s", name, exc_info=error)
+        if not isinstance(update, Update) or (isinstance(error, NetworkError) and not isinstance(error, BadRequest)):
             return
-        language = (update.effective_user.language_code if update.effective_user else "") or ""
-        with suppress(TelegramError):
-            await self._send(post, Message(messages.say(messages.WENT_WRONG, language, id=name)))
+        post = update.effective_message
+        if post and not isinstance(error, Forbidden):
+            language = (update.effective_user.language_code if update.effective_user else "") or ""
+            with suppress(TelegramError):
+                await self._send(post, Message(messages.say(messages.WENT_WRONG, language, id=name)))
+        await self._inbox.dealt_with(update)
 
     async def _on_message(self, post: Post) -> None:
         if post.migrate_to_chat_id:
@@ -338,7 +411,9 @@ class Desk:
             await asyncio.to_thread(self._store.move, old, new)
         elif post.document and post.chat.type == "private":
             await self._on_document(post)
-        elif asked := to_question(post, self._app.bot.bot):
+        elif (asked := to_question(post, self._app.bot.bot)) and not await asyncio.to_thread(
+            self._store.message, f"telegram:{post.chat_id}:{post.message_id}"
+        ):  # answered, where the program was stopped right after
             await self._on_asked(post, asked)
 
     async def _on_asked(self, post: Post, asked: Asked, instead: int = 0) -> None:
@@ -414,19 +489,19 @@ class Desk:
         post = query.message
         kind, answer, number, rest = [*(query.data or "").split(":"), "", "", "", ""][:4]
         if not isinstance(post, Post) or not number.isdigit():
-            await query.answer()
+            await self._told(query)
             return
         who = person(query.from_user, post.chat_id, post.message_thread_id if post.is_topic_message else None)
         if kind == "w":
             await self._relabel(post, _reasons(f"{answer}:{number}", rest, who.language))
-            await query.answer(messages.say(messages.WHY_WRONG, who.language))
+            await self._told(query, messages.say(messages.WHY_WRONG, who.language))
             return
         said, shown = await self._work(lambda: self._pressed(who, kind, answer, int(number), rest))
         if shown and kind == "o":
             await self._edit(post, post.message_id, render(shown, who.language))
         elif shown:
             await self._relabel(post, buttons(shown, who.language))
-        await query.answer(_cut(said, 200) or None, show_alert=bool(said) and kind == "o")
+        await self._told(query, said, alert=kind == "o")
 
     def _pressed(self, who: Person, kind: str, answer: str, number: int, rest: str) -> tuple[str, Shown | None]:
         conversation = Stored(self._office, who)
@@ -446,15 +521,19 @@ class Desk:
             InlineQueryResultArticle(
                 id=str(number),
                 title=_cut(one.citation.article.title, FIELD),
-                description=_byline(one.citation.article, who.language),
+                description=" · ".join(filter(None, _known(one.citation.article, who.language))),
                 input_message_content=InputTextMessageContent(
                     render(replace(one, count=1), who.language).html, ParseMode.HTML, link_preview_options=PREVIEW
                 ),
             )
             for number, one in enumerate(found)
         ]
-        with suppress(BadRequest):  # the person typed on, and the query is too old
+        with _harmless():
             await query.answer(results, cache_time=30, is_personal=True)
+
+    async def _told(self, query: CallbackQuery, said: str = "", *, alert: bool = False) -> None:
+        with _harmless():
+            await query.answer(_cut(said, 200) or None, show_alert=bool(said) and alert)
 
     async def _work(self, job: Callable[[], T], text: str = "") -> T:
         if text.split(" ", 1)[0] in KEPT:
@@ -497,7 +576,7 @@ class Desk:
         return int(sent.message_id)
 
     async def _edit(self, post: Post, number: int, message: Message) -> int:
-        with _unchanged():
+        with _harmless():
             await self._app.bot.edit_message_text(
                 message.html,
                 post.chat_id,
@@ -509,27 +588,33 @@ class Desk:
         return number
 
     async def _relabel(self, post: Post, keys: InlineKeyboardMarkup) -> None:
-        with _unchanged():
+        with _harmless():
             await self._app.bot.edit_message_reply_markup(post.chat_id, post.message_id, reply_markup=keys)
 
 
-class _unchanged:
-    """An edit that changes nothing is refused; that is no error."""
-
-    def __enter__(self) -> None:
-        """Nothing to prepare."""
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
-        return isinstance(error, BadRequest) and "not modified" in str(error)
+@contextmanager
+def _harmless() -> Iterator[None]:
+    """Refusals that are no error pass in silence."""
+    try:
+        yield
+    except BadRequest as error:
+        if not any(one in str(error).lower() for one in HARMLESS):
+            raise
 
 
 def application(office: Office, token: str, api: str = "") -> App:
     """The bot, ready to be run. `api`: the address of another Bot API server, without /bot."""
-    builder = ApplicationBuilder().token(token).rate_limiter(AIORateLimiter(max_retries=3)).job_queue(None)
+    inbox = Inbox(office.store, token.partition(":")[0])
+    builder = ApplicationBuilder().token(token).rate_limiter(Patient(max_retries=3)).job_queue(None)
     if api:
         builder = builder.base_url(f"{api.rstrip('/')}/bot").base_file_url(f"{api.rstrip('/')}/file/bot")
-    app = builder.concurrent_updates(Turns()).post_init(_introduce).build()
-    desk = Desk(app, office)
+
+    async def begin(app: App) -> None:
+        await _introduce(app)
+        await inbox.resume(app.bot)
+
+    app = builder.update_queue(inbox).concurrent_updates(Turns(inbox)).post_init(begin).build()
+    desk = Desk(app, office, inbox)
     app.add_handler(TypeHandler(Update, desk.on_update))
     app.add_error_handler(desk.on_error)
     return app

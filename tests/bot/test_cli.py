@@ -167,7 +167,7 @@ def test_explain_shows_the_stages(stocked: Path) -> None:
         (("ask", "?"), 1, "The question is empty."),
         (("ask", "x" * 2000), 1, "The question has 2,000 characters"),
         (("ask", "who?", "--since", "soon"), 2, "The date 'soon' is not readable."),
-        (("ask", "who?", "--since", "2025-05-02", "--until", "2025-05-01"), 1, "--since 2025-05-02 is after"),
+        (("ask", "who?", "--since", "2025-05-02", "--until", "2025-05-01"), 1, "The first day, 2025-05-02, is after"),
         (("ask", "who?", "-k", "4"), 2, "4 is not in the range"),
         (("show", "nothing"), 1, "No article has the number, the address or the headline 'nothing'."),
         (("show", "1", "--revision", "7"), 1, "The article has 1 revision, none with the number 7."),

@@ -8,11 +8,11 @@ import pytest
 from bot import messages
 from bot.conversation import Conversation, End, Shown, Sources, read_day, wider
 from corpus.archive import FOREVER, Revision, StoredPassage
-from corpus.article import BadArticle, Passage, make_article
+from corpus.article import Passage, make_article
 from corpus.sentences import sentences
 from retrieval.answer import Answer, Found
 from retrieval.citation import Citation, check, cite
-from retrieval.question import Question
+from retrieval.question import BadQuestion, Question
 from retrieval.scope import Scope
 from retrieval.when import window
 
@@ -124,10 +124,8 @@ def test_filters_hold_until_they_are_lifted(desk: Desk, conversation: Conversati
 
 def test_days_the_wrong_way_round_change_nothing(desk: Desk, conversation: Conversation) -> None:
     conversation.reply("/since 2025-05-10")
-    assert (
-        conversation.reply("/until 2025-05-01")
-        == "The first day, 10 May 2025, is after the last, 1 May 2025. Change one of them."
-    )
+    turned = "The first day, 2025-05-10, is after the last, 2025-05-01. Turn them round."
+    assert conversation.reply("/until 2025-05-01") == turned
     conversation.reply("what did Russia demand?")
     assert desk.asked[-1].scope == Scope(since=date(2025, 5, 10))
 
@@ -185,7 +183,7 @@ def test_a_day_in_any_spelling(text: str) -> None:
 
 
 def test_no_day_is_an_error() -> None:
-    with pytest.raises(BadArticle, match=r"The date is empty\. Write it like 2025-05-16\."):
+    with pytest.raises(BadQuestion, match=r"The date is empty\. Write it like 2025-05-16\."):
         read_day("  ")
 
 

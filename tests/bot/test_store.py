@@ -10,7 +10,7 @@ from bot.cli import cli
 from bot.settings import in_force, load_settings
 from bot.store import open_store
 from bot.verify import exact, quoted
-from corpus.archive import ArchiveError
+from corpus.database import DatabaseError
 from retrieval.scope import Scope
 
 
@@ -42,7 +42,7 @@ def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "c.sqlite").write_bytes(b"no database" * 100)
-    with pytest.raises(ArchiveError, match=r"c\.sqlite cannot be used: file is not a database"):
+    with pytest.raises(DatabaseError, match=r"c\.sqlite refused: file is not a database"):
         open_store(tmp_path / "c.sqlite")
 
 

@@ -117,6 +117,11 @@ def below(text: Text) -> str:
     return text.plain.encode("utf-16-le")[2 * (block.offset + block.length) :].decode("utf-16-le")
 
 
+def above(text: Text) -> str:
+    [block] = [one for one in text.entities if one.kind == "expandable_blockquote"]
+    return text.plain.encode("utf-16-le")[: 2 * block.offset].decode("utf-16-le")
+
+
 def shows(text: Text, citation: Citation) -> None:
     """The quote with every character, or its beginning with dots; the source whole."""
     [quote] = text.all("bold")
@@ -139,12 +144,15 @@ def shows(text: Text, citation: Citation) -> None:
 @example(cite(revision(make_article(url="https://n.example/1", title="T", text="a" * 9_000)), (0, 9_000)), "?" * 9_000)
 @example(cite(revision(make_article(url="https://n.example/1", title="T", text="😀" * 9_000)), (1, 8_999)), "?")
 def test_an_answer_has_the_quote_with_every_character(citation: Citation, question: str) -> None:
-    shows(seen(answer(citation, question)), citation)
+    text = seen(answer(citation, question))
+    shows(text, citation)
+    if units(citation.quote) < 1_000:  # in front, where a folded quotation cannot hide it
+        assert citation.quote.translate(DELETED).strip() in above(text)
 
 
 @given(st.sampled_from(messages.LANGUAGES), citations())
 def test_in_every_language(language: str, citation: Citation) -> None:
-    shows(seen(Shown(citation, 2, 3, "0123456789ab", 1), language), citation)
+    shows(seen(Shown(citation, 2, 3, Question("who?", DAY), ("Other",), "0123456789ab", 1), language), citation)
 
 
 @given(citations(), st.booleans(), typed)

@@ -156,7 +156,7 @@ def test_an_empty_archive_says_what_to_do() -> None:
 
 def test_a_citation_on_its_own_and_sources() -> None:
     one = cite(revision(), (len(BEFORE), len(BEFORE) + len(QUOTE)))
-    assert plain(Shown(one, 2, 3))[0] == f"2  > {QUOTE}"
+    assert plain(Shown(one, 2, 3, Question("who?", date(2025, 5, 20))))[0] == f"2  > {QUOTE}"
     assert plain(Sources((revision(),)))[0] == "Talks end"
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from bot import messages
 from retrieval.answer import Reason
+from retrieval.question import SENTENCES
 
 
 def gaps(sentence: str) -> list[str]:
@@ -17,7 +18,7 @@ def gaps(sentence: str) -> list[str]:
 @pytest.mark.parametrize("language", messages.LANGUAGES)
 def test_every_sentence_is_translated_with_its_gaps(language: str) -> None:
     found = json.loads(files("bot").joinpath(f"translations/{language}.json").read_text("utf-8"))
-    assert list(found) == list(dict.fromkeys(messages.CHAT))
+    assert list(found) == list(dict.fromkeys((*messages.CHAT, *SENTENCES)))
     assert {one: gaps(one) for one in found} == {one: gaps(other) for one, other in found.items()}
     assert all(other.strip() for other in found.values())
 

@@ -20,17 +20,15 @@ from corpus.archive import (
     FOREVER,
     NEVER_DATED,
     Archive,
-    ArchiveError,
     NoSuchArticle,
     Revision,
     Status,
     Stored,
     StoredPassage,
-    engine_at,
-    migrate,
     open_archive,
 )
 from corpus.article import Article, line, make_article, normalise
+from corpus.database import DatabaseError, engine_at, migrate
 from corpus.extract import from_row
 from corpus.passages import passages
 
@@ -408,7 +406,7 @@ def schema(file: Path) -> tuple[int, list[str], list[str]]:
 def migrated(file: Path, migrations: Sequence[Sequence[str]]) -> None:
     engine = engine_at(file)
     try:
-        migrate(engine, migrations)
+        migrate(engine, sa.MetaData(), migrations)
     finally:
         engine.dispose()
 
@@ -429,7 +427,7 @@ def test_an_interrupted_migration_leaves_the_old_version(tmp_path: Path, archive
     file = tmp_path / "archive.sqlite"
     store(archive, BRIDGE)
     before = schema(file)
-    with pytest.raises(ArchiveError, match=r"^The archive refused: near \"NOT\": syntax error\."):
+    with pytest.raises(DatabaseError, match=r"^The database archive.sqlite refused: near \"NOT\": syntax error\."):
         migrated(file, (ADD_COLUMN, ("NOT SQL",)))
     assert schema(file) == before
     assert [revision.article for revision in archive.revisions(URL)] == [BRIDGE]
@@ -438,9 +436,11 @@ def test_an_interrupted_migration_leaves_the_old_version(tmp_path: Path, archive
 def test_a_newer_schema_is_refused(tmp_path: Path, archive: Archive) -> None:
     file = tmp_path / "archive.sqlite"
     migrated(file, (ADD_COLUMN,))
-    with pytest.raises(ArchiveError) as caught:
+    with pytest.raises(DatabaseError) as caught:
         open_archive(file)
-    assert str(caught.value) == ("The archive has schema version 2; this program knows 1. Install a newer pullquote.")
+    assert str(caught.value) == (
+        "The database archive.sqlite has schema version 2; this program knows 1. Install a newer pullquote."
+    )
 
 
 def test_several_programs_can_make_and_fill_one_archive_at_once(tmp_path: Path) -> None:
@@ -463,10 +463,11 @@ def test_several_programs_can_make_and_fill_one_archive_at_once(tmp_path: Path) 
 def test_a_file_that_is_no_archive_is_told(tmp_path: Path) -> None:
     file = tmp_path / "archive.sqlite"
     file.write_bytes(b"\x00\x01 not a database \xff" * 400)
-    with pytest.raises(ArchiveError) as caught:
+    with pytest.raises(DatabaseError) as caught:
         open_archive(file)
     assert str(caught.value) == (
-        "The archive refused: file is not a database. The file is something else: give PULLQUOTE_DATA another folder."
+        "The database archive.sqlite refused: file is not a database. "
+        "The file is something else: give PULLQUOTE_DATA another folder."
     )
     assert file.read_bytes() == b"\x00\x01 not a database \xff" * 400
 
@@ -477,25 +478,25 @@ def test_a_damaged_archive_is_told(tmp_path: Path, archive: Archive) -> None:
     file = tmp_path / "archive.sqlite"
     whole = file.read_bytes()
     file.write_bytes(whole[:4096] + b"\x55" * (len(whole) - 4096))
-    with pytest.raises(ArchiveError, match="The file is damaged: put a backup in its place"):
+    with pytest.raises(DatabaseError, match="The file is damaged: put a backup in its place"):
         list(open_archive(file).export())
 
 
 def test_a_folder_in_place_of_the_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ArchiveError, match=r"unable to open database file\. It cannot be opened"):
+    with pytest.raises(DatabaseError, match=r"unable to open database file\. It cannot be opened"):
         open_archive(tmp_path)
 
 
 def test_a_file_in_place_of_the_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("mine")
-    with pytest.raises(ArchiveError, match=r"^The folder '.*data' cannot be made: File exists\. Give PULLQUOTE_DATA"):
+    with pytest.raises(DatabaseError, match=r"^The folder '.*data' cannot be made: File exists\. Give PULLQUOTE_DATA"):
         open_archive(tmp_path / "data" / "archive.sqlite")
 
 
 @pytest.mark.parametrize("address", ["nonsense", "postgres://me:secret@h/db", "oracle://me:secret@h/db"])
 def test_a_database_address_that_cannot_be_used_is_told_without_its_password(address: str) -> None:
     with pytest.raises(
-        ArchiveError, match=r"^The database address cannot be used: \w+\. Write PULLQUOTE_ARCHIVE"
+        DatabaseError, match=r"^The database address cannot be used: \w+\. Write PULLQUOTE_ARCHIVE"
     ) as caught:
         open_archive(address)
     assert "secret" not in str(caught.value)
@@ -504,10 +505,11 @@ def test_a_database_address_that_cannot_be_used_is_told_without_its_password(add
 def test_an_archive_that_must_not_be_written_can_still_be_read(tmp_path: Path, archive: Archive) -> None:
     store(archive, BRIDGE)
     closed = open_archive(f"sqlite:///file:{tmp_path / 'archive.sqlite'}?mode=ro&uri=true")
-    with pytest.raises(ArchiveError) as caught:
+    with pytest.raises(DatabaseError) as caught:
         store(closed, TRAM)
     assert str(caught.value) == (
-        "The archive refused: attempt to write a readonly database. It cannot be written: check the folder's "
+        "The database archive.sqlite refused: attempt to write a readonly database. "
+        "It cannot be written: check the folder's "
         "permissions."
     )
     assert [revision.article for revision in closed.revisions(URL)] == [BRIDGE]
@@ -522,10 +524,11 @@ def big_articles() -> list[Article]:
 def assert_full_disk_is_told_and_harms_nothing(archive: Archive, file: Path) -> None:
     stored = [revision for _, revision in archive.current()]
     rows = list(archive.export())
-    with pytest.raises(ArchiveError) as caught:
+    with pytest.raises(DatabaseError) as caught:
         store(archive, *big_articles())
     assert str(caught.value) == (
-        "The archive refused: database or disk is full. The disk is full: free some space and run the command again. "
+        "The database archive.sqlite refused: database or disk is full. "
+        "The disk is full: free some space and run the command again. "
         "What was reported as stored is safe."
     )
     assert [revision for _, revision in archive.current()] == stored

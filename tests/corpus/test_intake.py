@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from corpus.archive import Archive, ArchiveError, open_archive
+from corpus.archive import Archive, open_archive
 from corpus.article import make_article
+from corpus.database import DatabaseError
 from corpus.intake import BATCH, Busy, Problem, Report, only_one, take_in
 from corpus.sources.files import Item
 
@@ -83,10 +84,10 @@ def test_what_was_stored_before_a_failure_is_in_the_report(archive: Archive) -> 
     def stream() -> Iterator[Item]:
         for number in range(BATCH + 1):
             yield Item(f"{number}.md", replace(ONE, url=f"https://x.test/{number}", title=str(number)))
-        raise ArchiveError("The disk is full.")
+        raise DatabaseError("The disk is full.")
 
     report = Report()
-    with pytest.raises(ArchiveError):
+    with pytest.raises(DatabaseError):
         take_in(stream(), archive, report=report)
     assert report.counts["added"] == archive.status().articles == BATCH
 
