@@ -52,7 +52,7 @@ _messages = sa.Table(
     "messages",
     _tables,
     sa.Column("message", sa.Text, primary_key=True),  # channel:chat:message, of a question or an answer
-    sa.Column("answer", sa.Text, nullable=False),
+    sa.Column("answer", sa.Text, nullable=False),  # "" where it is no answer to a question
     sa.Column("reply", sa.Text, nullable=False),  # id of the message that answers it; "" for that message itself
 )
 _votes = sa.Table(

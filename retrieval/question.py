@@ -1,5 +1,6 @@
 """A question as it is searched: whole, its time words read as dates, its filters beside it."""
 
+import re
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -35,6 +36,12 @@ class Question:
     @property
     def shown(self) -> str:
         return self.said or self.text
+
+    @property
+    def completed(self) -> bool:
+        """Whether words were searched for that the person did not say: a follow-up made whole."""
+        searched, said = (set(re.findall(r"\w+", one.casefold())) for one in (self.text, self.shown))
+        return not searched <= said
 
 
 def read_question(text: str, *, today: date, scope: Scope = Scope(), citations: int = 3, said: str = "") -> Question:  # noqa: B008 - frozen

@@ -184,9 +184,8 @@ def _refusal(answer: Answer, language: str) -> Message:
 
 
 def _understood(question: Question, language: str) -> list[str]:
-    made = question.text.casefold().strip(" ?") != question.shown.casefold().strip(" ?")
-    read = [messages.say(messages.READ_AS, language, question=_cut(question.text, FIELD))] if made else []
-    return read + _filtered(question, language)
+    made_whole = [messages.say(messages.READ_AS, language, question=_cut(question.text, FIELD))]
+    return (made_whole if question.completed else []) + _filtered(question, language)
 
 
 def _filtered(question: Question, language: str) -> list[str]:
@@ -425,10 +424,10 @@ class Desk:
             reply, answer = await self._work(lambda: self._reply(who, asked), asked.text)
         message = render(reply, who.language, answer)
         sent = await (self._edit(post, instead, message) if instead else self._send(post, message))
-        if answer and sent:
-            chat = f"telegram:{post.chat_id}"
+        chat = f"telegram:{post.chat_id}"
+        await asyncio.to_thread(self._store.note_message, f"{chat}:{post.message_id}", answer, str(sent))
+        if answer:
             await asyncio.to_thread(self._store.note_message, f"{chat}:{sent}", answer)
-            await asyncio.to_thread(self._store.note_message, f"{chat}:{post.message_id}", answer, str(sent))
 
     def _reply(self, who: Person, asked: Asked) -> tuple[Reply, str]:
         """The reply, and the id of the answer that it is."""
@@ -458,11 +457,10 @@ class Desk:
                 await self._app.bot.send_message(int(admin), escape(note, quote=False), parse_mode=ParseMode.HTML)
 
     async def _on_edited(self, post: Post) -> None:
-        """An edited question gets its answer edited; any other edit is left alone."""
+        """An edited question gets its answer edited; one that was not answered yet, or not meant for us, a new one."""
         noted = await asyncio.to_thread(self._store.message, f"telegram:{post.chat_id}:{post.message_id}")
-        asked = to_question(post, self._app.bot.bot)
-        if noted and noted[1] and asked:
-            await self._on_asked(post, asked, int(noted[1]))
+        if asked := to_question(post, self._app.bot.bot):
+            await self._on_asked(post, asked, int(noted[1]) if noted and noted[1] else 0)
 
     async def _on_document(self, post: Post) -> None:
         who, document = person(post.from_user, post.chat_id), post.document

@@ -1,6 +1,5 @@
 """The terminal: answers as lines of text, styled and wrapped on a screen, plain and unwrapped in a pipe."""
 
-import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -145,15 +144,11 @@ def _understood(answer: Answer) -> Message:
     """What was made of the question: its filter, and a follow-up made whole."""
     question, scope = answer.question, answer.question.scope
     notes = []
-    if _words(question.text) - _words(question.shown):
+    if question.completed:
         notes.append(messages.UNDERSTOOD.format(question=messages.printable(question.text)))
     filtered = messages.filters(scope.since, scope.until, scope.outlets, scope.as_of, question.read_as)
     notes += [messages.looked(messages.printable(filtered))] if filtered else []
     return [Block(Text(note, style="dim italic")) for note in notes]
-
-
-def _words(text: str) -> set[str]:
-    return set(re.findall(r"\w+", text.casefold()))
 
 
 def _citation(citation: Citation, number: str, limits: Limits, copies: Sequence[str] = ()) -> Message:

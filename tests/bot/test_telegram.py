@@ -1,7 +1,11 @@
 """The bot in Telegram: the real library against a server on loopback that refuses what Telegram refuses."""
 
 import asyncio
+import os
+import signal
 import socket
+import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -12,13 +16,16 @@ import pytest
 
 from bot import messages
 from bot.build import House
-from bot.channels.telegram import UPDATES, application, units
-from bot.conversation import Office, Rules
+from bot.channels.telegram import PATIENCE, UPDATES, application, units
+from bot.conversation import KEYS, Desk, Office, Rules
 from bot.keeper import office as office_of
 from bot.sample import take_in_sample
 from bot.settings import Settings
 from bot.store import Store, open_store
-from tests.telegram_api import Chat, Person, Telegram, serving
+from retrieval.answer import Answer
+from retrieval.citation import Citation
+from retrieval.question import Question
+from tests.telegram_api import Chat, Person, Telegram, serving, until
 
 ADA, BORIS, CHIEF = Person(1), Person(2, "Boris"), Person(9, "Chief")
 HERE, THERE, OFFICE = Chat(1), Chat(2), Chat(9)
@@ -308,6 +315,138 @@ async def test_telegram_may_call_instead_of_being_polled(telegram: Telegram, off
         await app.stop()
     assert QUOTE in answer.plain
     assert status == 403
+
+
+class Slow:
+    """The desk, each answer so many seconds later."""
+
+    def __init__(self, desk: Desk, seconds: float) -> None:
+        self._desk, self._seconds = desk, seconds
+        self.asked: list[str] = []
+
+    def ask(self, question: Question) -> Answer:
+        self.asked.append(question.text)
+        time.sleep(self._seconds)
+        return self._desk.ask(question)
+
+    def proven(self, citation: Citation) -> Citation:
+        return self._desk.proven(citation)
+
+
+async def test_typing_is_shown_when_an_answer_takes_long(telegram: Telegram, office: Office) -> None:
+    async with running(telegram, replace(office, desk=Slow(office.desk, PATIENCE + 0.5))):
+        begun = time.monotonic()
+        await telegram.ask(HERE, ADA, DEMAND)
+        took = time.monotonic() - begun
+        await telegram.ask(THERE, BORIS, "/new")
+    assert took > PATIENCE
+    assert len(telegram.typed(HERE)) == 1
+    assert telegram.typed(THERE) == []
+
+
+async def test_a_query_that_was_typed_over_is_let_go(telegram: Telegram, office: Office) -> None:
+    desk = Slow(office.desk, 0.3)
+    async with running(telegram, replace(office, desk=desk)):
+        queries = [telegram.inline(ADA, DEMAND[:length]) for length in range(8, len(DEMAND) + 1)]
+        results = await telegram.wait_results(queries[-1])
+    assert QUOTE in results[0].text.plain
+    assert desk.asked[-1] == DEMAND
+    assert len(desk.asked) < 6
+
+
+async def test_inline_results_speak_the_language_of_who_asks(telegram: Telegram, office: Office) -> None:
+    async with running(telegram, office):
+        results = await telegram.wait_results(telegram.inline(Person(3, "Dora", "de"), f"{DEMAND[:-1]} in May 2025?"))
+    assert results[0].text.plain.startswith("Durchgesehen: Artikel, veröffentlicht von 2025-05-01")
+
+
+async def test_inline_searches_have_a_limit(telegram: Telegram, office: Office) -> None:
+    async with running(telegram, replace(office, rules=Rules(person=(100, 1)))):
+        found = [await telegram.wait_results(telegram.inline(ADA, DEMAND)) for _ in range(KEYS + 1)]
+    assert [bool(one) for one in found] == [True] * KEYS + [False]
+
+
+async def test_buttons_keep_what_was_understood(telegram: Telegram, office: Office) -> None:
+    async with running(telegram, office):
+        answer = await telegram.ask(HERE, ADA, f"{DEMAND[:-1]} in May 2025?")
+        telegram.press(answer, "More context")
+        wide = await telegram.wait_edit(answer)
+    [looked] = [one for one in answer.plain.splitlines() if one.startswith("Looked at")]
+    assert "“in May 2025”" in looked
+    assert looked in wide.plain.splitlines()
+
+
+async def test_a_button_pressed_too_long_ago_is_no_error(telegram: Telegram, office: Office) -> None:
+    async with running(telegram, office):
+        answer = await telegram.ask(HERE, ADA, DEMAND)
+        telegram.hold()
+        telegram.press(answer, "More context")
+        telegram.expire_queries()
+        telegram.release()
+        wide = await telegram.wait_edit(answer)
+        await telegram.wait_delivered()
+        await telegram.ask(HERE, ADA, "/new")
+    assert len(wide.plain) > len(answer.plain)
+    assert len(telegram.shown(HERE)) == 2
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_a_broken_connection_loses_no_answer(telegram: Telegram, office: Office, after: bool) -> None:
+    async with running(telegram, office):
+        telegram.lose_connections(2, "getUpdates")
+        telegram.lose_connections(1, "sendMessage", after=after)
+        answer = await telegram.ask(HERE, ADA, DEMAND)
+        seen = await telegram.wait_for(HERE, 2 if after else 1)
+    assert QUOTE in answer.plain
+    assert {one.plain for one in seen} == {answer.plain}  # where the send was not confirmed, it may stand there twice
+
+
+async def test_updates_in_the_wrong_order_give_one_answer(telegram: Telegram, office: Office) -> None:
+    async with running(telegram, office):
+        await telegram.ask(HERE, ADA, "/new")
+        telegram.hold()
+        question = telegram.say(HERE, ADA, "who won the cheese prize in Narnia?")
+        telegram.edit(question, DEMAND)
+        telegram.release(lambda held: held[::-1])
+        await telegram.wait_for(HERE, 2)
+        await telegram.wait_delivered()
+        await telegram.ask(HERE, ADA, "/new")
+    answers = telegram.shown(HERE)
+    assert len(answers) == 3
+    assert QUOTE in answers[1].plain
+
+
+@asynccontextmanager
+async def started(telegram: Telegram, stocked: House, place: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """`pullquote telegram` as a person starts it."""
+    given = {"PULLQUOTE_TELEGRAM_TOKEN": telegram.token, "PULLQUOTE_TELEGRAM_API": telegram.url}
+    given |= {"PULLQUOTE_DATA": str(stocked.settings.data), "PULLQUOTE_MODELS": str(stocked.settings.models)}
+    given |= {"PULLQUOTE_ENGINE": "onnxruntime"}
+    command = (sys.executable, "-m", "bot.cli", "telegram", "--sample")
+    process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **given}, cwd=place)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGKILL)
+        await process.wait()
+
+
+async def test_a_crash_loses_no_question(telegram: Telegram, stocked: House, tmp_path: Path) -> None:
+    people = [Person(100 + number, f"P{number}") for number in range(12)]
+    asked = [telegram.say(Chat(one.id), one, f"{DEMAND} {one.name}") for one in people]
+
+    def answered() -> list[tuple[int, int | None]]:
+        return [(one.chat.id, one.reply_to) for person in people for one in telegram.shown(Chat(person.id))]
+
+    async with started(telegram, stocked, tmp_path):
+        await until(lambda: len(answered()) > 2, 60)
+        await telegram.wait_delivered()  # Telegram will not send them again
+    before = len(answered())
+    async with started(telegram, stocked, tmp_path):
+        await until(lambda: len(set(answered())) == len(asked), 60)
+    assert before < len(asked)
+    assert len(answered()) <= len(asked) + 1  # the one in hand may come twice
 
 
 async def test_one_person_does_not_starve_another(telegram: Telegram, office: Office) -> None:
