@@ -1,5 +1,8 @@
 """What a bot remembers, and which words an article has."""
 
+import sqlite3
+from contextlib import closing
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -8,7 +11,7 @@ from click.testing import CliRunner
 from bot import messages
 from bot.cli import cli
 from bot.settings import in_force, load_settings
-from bot.store import open_store
+from bot.store import TRIES, Given, Mark, open_store
 from bot.verify import exact, quoted
 from corpus.database import DatabaseError
 from retrieval.scope import Scope
@@ -66,3 +69,55 @@ def test_the_token_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown == "***"
     monkeypatch.setenv("PULLQUOTE_TELEGRAM_TOKEN", "secret")
     assert "secret" not in CliRunner().invoke(cli, ["settings"]).output
+
+
+OF_VERSION_1 = """
+CREATE TABLE schema (version INTEGER NOT NULL);
+INSERT INTO schema VALUES (1);
+CREATE TABLE answers (id TEXT PRIMARY KEY, place TEXT NOT NULL, question TEXT NOT NULL, said TEXT NOT NULL,
+    confidence FLOAT NOT NULL, marks TEXT NOT NULL, retrieved TEXT NOT NULL, position INTEGER NOT NULL,
+    given TEXT NOT NULL);
+INSERT INTO answers VALUES ('abc', 'telegram:1:', 'who won?', 'who won?', 0.5,
+    '[{"url": "u", "revision": 1, "start": 0, "end": 4, "digest": "d"}]', '[["u", 1.0]]', 3,
+    '2026-11-01T00:00:00+00:00');
+CREATE TABLE seen (key TEXT PRIMARY KEY, at TEXT NOT NULL);
+INSERT INTO seen VALUES ('update/7/1', ''), ('stranger/telegram:2', '');
+"""
+
+
+def test_what_an_older_version_kept_is_taken_along(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "c.sqlite")) as old:
+        old.executescript(OF_VERSION_1)
+    store = open_store(tmp_path / "c.sqlite")
+    given = store.given("abc")
+    assert given
+    assert (given.searched, given.read_as, given.scope) == ("who won?", "", Scope())
+    assert given.marks == (Mark("u", 1, 0, 4, "d"),)
+    assert store.arrived("telegram/7/1", "{}")
+    assert not store.first_time("stranger/telegram:2")
+    store.close()
+
+
+def test_an_answer_is_kept_whole(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "c.sqlite")
+    scope = Scope(since=date(2025, 5, 1), outlets=("Courier",))
+    marks = (Mark("u", 1, 0, 4, "d", ("Herald",)),)
+    given = Given(
+        "abc", "telegram:1:", "who won in May", "and in May?", "who won?", "in May", scope, 0.5, marks, (), 3
+    )
+    store.keep(given)
+    assert store.given("abc") == given
+    store.close()
+
+
+def test_updates_are_kept_until_they_are_dealt_with(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "c.sqlite")
+    assert [store.arrived(f"t/7/{one}", f"body {one}") for one in (1, 2, 3, 2)] == [True, True, True, False]
+    assert store.arrived("t/8/1", "of another bot")
+    store.dealt_with("t/7/1")
+    assert not store.arrived("t/7/1", "again")
+    for _ in range(TRIES):
+        assert store.unfinished("t/7/") == ["body 2", "body 3"]
+    assert store.unfinished("t/7/") == []  # it stopped the program each time
+    assert store.unfinished("t/8/") == ["of another bot"]
+    store.close()
