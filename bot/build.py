@@ -24,11 +24,13 @@ BULK = 300  # passages from which it pays to start a quicker engine than the one
 class House:
     """The parts of one archive; each is made when it is first asked for."""
 
-    def __init__(self, settings: Settings, *, sample: bool = False, stays: bool = False) -> None:
-        """`stays` says that many questions are coming, for which it pays to start a quicker engine."""
+    def __init__(self, settings: Settings, *, sample: bool = False, stays: bool = False, seats: int = 1) -> None:
+        """`stays` says that many questions are coming, for which it pays to start a quicker engine; `seats`, how many
+        are answered at a time.
+        """
         self.settings = settings
         self.sample = sample
-        self.stays = stays
+        self.stays, self.seats = stays, seats
         self.folder = settings.data / "sample" if sample else settings.data
         self._warming: Future[Encoder] | None = None
 
@@ -62,7 +64,8 @@ class House:
             pool.shutdown(wait=False)
 
     def _load_encoder(self) -> Encoder:
-        return Remembering(load_encoder(self.settings.model, self.models, engine=self.settings.engine, bulk=self.stays))
+        model, engine = self.settings.model, self.settings.engine
+        return Remembering(load_encoder(model, self.models, engine=engine, bulk=self.stays, at_once=self.seats))
 
     @property
     def models(self) -> Path:
@@ -132,8 +135,8 @@ class House:
 
 
 @contextmanager
-def opened(settings: Settings, *, sample: bool = False, stays: bool = False) -> Iterator[House]:
-    house = House(settings, sample=sample, stays=stays)
+def opened(settings: Settings, *, sample: bool = False, stays: bool = False, seats: int = 1) -> Iterator[House]:
+    house = House(settings, sample=sample, stays=stays, seats=seats)
     try:
         yield house
     finally:

@@ -5,6 +5,7 @@ What a verb needs is imported by that verb, so that a question does not wait for
 
 import errno
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from retrieval.desk import Desk
     from retrieval.scope import Scope
 
+SEATS = min(os.cpu_count() or 1, 4)  # questions that a bot answers at a time
 SAMPLE_WAIT = 60.0  # seconds that a question waits for another process to take the sample in
 
 
@@ -385,7 +387,7 @@ def chat(since: date | None, until: date | None, outlets: tuple[str, ...], as_of
 @sample_option
 def telegram(webhook: str, port: int, sample: bool) -> None:
     """Answer in Telegram. The token comes from @BotFather: PULLQUOTE_TELEGRAM_TOKEN."""
-    with _house(sample, stays=True) as house:
+    with _house(sample, stays=True, seats=SEATS) as house:
         settings = house.settings
         if settings.telegram_token is None:
             raise Refused(messages.NO_TOKEN)
@@ -585,10 +587,10 @@ def _settings() -> "Settings":
 
 
 @contextmanager
-def _house(sample: bool = False, *, stays: bool = False) -> Iterator["House"]:
+def _house(sample: bool = False, *, stays: bool = False, seats: int = 1) -> Iterator["House"]:
     from bot.build import opened
 
-    with opened(_settings(), sample=sample, stays=stays) as house:
+    with opened(_settings(), sample=sample, stays=stays, seats=seats) as house:
         yield house
 
 

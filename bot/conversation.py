@@ -109,6 +109,7 @@ class Office:
     rules: Rules = Rules()
     citations: int = 3
     today: Callable[[], date] = date.today
+    seats: int = 1  # questions answered at a time
 
 
 @dataclass(frozen=True, slots=True)

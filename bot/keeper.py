@@ -67,4 +67,6 @@ def office(house: House, store: Store, rules: Rules) -> Office:
         stored = house.archive.passages(ids)
         return [stored[one] for one in ids if one in stored]
 
-    return Office(house.desk, house.archive, alike, store, HouseKeeper(house), rules, house.settings.citations)
+    return Office(
+        house.desk, house.archive, alike, store, HouseKeeper(house), rules, house.settings.citations, seats=house.seats
+    )

@@ -9,6 +9,7 @@ sentence_transformers.
 import hashlib
 import importlib.util
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -17,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
+from threading import local
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -147,12 +149,12 @@ class TorchEncoder:
         return np.asarray(rows, np.float32).reshape(len(texts), self.dimension)
 
 
-def load_encoder(name: str, cache: Path, *, engine: Engine = "auto", bulk: bool = False) -> Encoder:
+def load_encoder(name: str, cache: Path, *, engine: Engine = "auto", bulk: bool = False, at_once: int = 1) -> Encoder:
     """The encoder for a model name or folder, exported into `cache` on its first use.
 
     `bulk` says that much is coming, thousands of passages or question after question: "auto" then takes a GPU, or
     OpenVINO where it is installed and quicker here. A single question goes to onnxruntime, which starts first.
-    Raises BadModel.
+    `at_once` threads may encode at the same time; they share the cores. Raises BadModel.
     """
     if engine == "torch" or (engine == "auto" and bulk and _has_gpu()):
         return TorchEncoder(name, _load_original(name))
@@ -161,8 +163,8 @@ def load_encoder(name: str, cache: Path, *, engine: Engine = "auto", bulk: bool 
         _export(name, folder)
     exported = _read_exported(folder)
     if engine == "openvino" or (engine == "auto" and bulk and _openvino_is_quicker(folder, exported)):
-        return OnnxEncoder(folder, exported, _openvino(folder))
-    return OnnxEncoder(folder, exported, _onnxruntime(folder))
+        return OnnxEncoder(folder, exported, _openvino(folder, at_once))
+    return OnnxEncoder(folder, exported, _onnxruntime(folder, at_once))
 
 
 def export_folder(name: str, cache: Path) -> Path:
@@ -178,14 +180,18 @@ def _read_exported(folder: Path) -> Exported:
     return Exported(**{**fields, "inputs": tuple(fields["inputs"])})
 
 
-def _onnxruntime(folder: Path) -> Run:
+def _onnxruntime(folder: Path, at_once: int = 1) -> Run:
+    """Where several threads encode, each gets its share of the cores: all on all cores is slower than in turn."""
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    if at_once > 1:
+        options.intra_op_num_threads = max((os.cpu_count() or 1) // at_once, 1)
+    session = onnxruntime.InferenceSession(str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"])
     return lambda inputs: np.asarray(session.run(None, inputs)[0], np.float32)
 
 
-def _openvino(folder: Path) -> Run:
+def _openvino(folder: Path, at_once: int = 1) -> Run:
     try:
         import openvino
     except ImportError as error:
@@ -193,9 +199,16 @@ def _openvino(folder: Path) -> Run:
     core = openvino.Core()
     core.set_property({"CACHE_DIR": str(folder / "openvino")})
     compiled = core.compile_model(
-        str(folder / "model.onnx"), "CPU", {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": "1"}
+        str(folder / "model.onnx"), "CPU", {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": str(at_once)}
     )
-    return lambda inputs: np.asarray(compiled(inputs)[0], np.float32)
+    own = local()  # a request serves one thread at a time
+
+    def run(inputs: dict[str, NDArray[np.int64]]) -> Matrix:
+        if not hasattr(own, "request"):
+            own.request = compiled.create_infer_request()
+        return np.array(own.request.infer(inputs)[0], np.float32)
+
+    return run
 
 
 def _openvino_is_quicker(folder: Path, exported: Exported) -> bool:

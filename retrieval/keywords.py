@@ -80,10 +80,11 @@ class Keywords:
         stamp = self.stamp()
         if stamp is None:
             raise WrongIndex("There is no keyword index yet. Make it with: pullquote reindex")
-        if self._opened is None or self._opened[0] != stamp:
+        opened = self._opened  # another thread may put it away meanwhile
+        if opened is None or opened[0] != stamp:
             with self._explained():
-                self._opened = stamp, tantivy.Index.open(str(self._folder)).searcher()
-        return self._opened[1]
+                self._opened = opened = stamp, tantivy.Index.open(str(self._folder)).searcher()
+        return opened[1]
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

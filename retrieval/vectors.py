@@ -213,11 +213,12 @@ class Vectors:
         if note is None:
             raise WrongIndex("There is no vector index yet. Make it with: pullquote reindex")
         stamp = Stamp(**note["stamp"])
-        if self._snapshot is None or self._snapshot[0] != stamp:
+        mapped = self._snapshot  # another thread may put it away meanwhile
+        if mapped is None or mapped[0] != stamp:
             folder = self._folder / note["folder"]
             fields = np.load(folder / "fields.npy", allow_pickle=False)
-            self._snapshot = stamp, fields, np.load(folder / "vectors.npy", mmap_mode="r")
-        return self._snapshot
+            self._snapshot = mapped = stamp, fields, np.load(folder / "vectors.npy", mmap_mode="r")
+        return mapped
 
     def _write_snapshot(self, stamp: Stamp, fields: Fields, matrix: Matrix) -> None:
         """A new folder, then the note that points to it: a reader has either the old rows or the new ones."""

@@ -46,10 +46,12 @@ from retrieval.question import Question
 LONGEST = 4_096  # UTF-16 units of a message, markup aside
 FIELD = 256  # units of a title, a name, a question
 PATIENCE = 0.5  # seconds after which a person sees that the bot is typing
+LONG_LINE = 10  # people before each seat, who take longer than PATIENCE together
 TYPING = 4.5  # seconds that this is seen
 WAITING = 4_096  # updates taken from Telegram before they are answered
+CONNECTIONS = 16  # to Telegram
 PAUSES = (1, 2, 4, 8, 16, 30)  # seconds between tries while Telegram cannot be reached
-HASTY = {"sendChatAction", "answerInlineQuery", "answerCallbackQuery"}  # worth nothing later
+HASTY = {"answerInlineQuery", "answerCallbackQuery"}  # worth nothing later
 HARMLESS = (  # refusals after which there is nothing left to do: said as it was, deleted meanwhile, answered too late
     "message is not modified",
     "message to edit not found",
@@ -282,11 +284,9 @@ class Inbox(asyncio.Queue[object]):
         self._store, self._bot = store, f"telegram/{bot}/"
 
     async def put(self, item: object) -> None:
-        if isinstance(item, Update):
-            body = item.to_json()
-            if not await asyncio.to_thread(self._store.arrived, f"{self._bot}{item.update_id}", body):
-                return
-        await super().put(item)
+        # Written here, not in a thread: a hundred that come together would each wait for the threads that answer.
+        if not isinstance(item, Update) or self._store.arrived(f"{self._bot}{item.update_id}", item.to_json()):
+            await super().put(item)
 
     async def dealt_with(self, update: Update) -> None:
         await asyncio.to_thread(self._store.dealt_with, f"{self._bot}{update.update_id}")
@@ -306,6 +306,8 @@ class Patient(AIORateLimiter):
     async def process_request(
         self, callback: Any, args: Any, kwargs: Any, endpoint: str, data: Any, rate_limit_args: Any
     ) -> Any:
+        if endpoint == "sendChatAction":  # is no message, and must not make one wait
+            return await callback(*args, **kwargs)
         for pause in (0,) if endpoint in HASTY else (*PAUSES, 0):
             try:
                 return await super().process_request(callback, args, kwargs, endpoint, data, rate_limit_args)
@@ -347,10 +349,10 @@ class Turns(BaseUpdateProcessor):
     @asynccontextmanager
     async def _turn(self, update: Update) -> AsyncIterator[None]:
         user, post = update.effective_user, update.effective_message
-        async with (
-            self._lock(f"user {user.id if user else ''}"),
-            self._lock(f"chat {post.chat_id} {post.message_thread_id}" if post else f"no chat {update.update_id}"),
-        ):
+        place = f"no chat {update.update_id}"
+        if post:  # what is said in the new chat waits until the old one has moved there
+            place = f"chat {post.migrate_to_chat_id or post.chat_id} {post.message_thread_id}"
+        async with self._lock(f"user {user.id if user else update.update_id}"), self._lock(place):
             yield
 
     def _lock(self, key: str) -> asyncio.Lock:
@@ -371,7 +373,9 @@ class Desk:
 
     def __init__(self, app: App, office: Office, inbox: Inbox) -> None:
         self._app, self._office, self._store, self._inbox = app, office, office.store, inbox
-        self._seat = asyncio.Semaphore(1)  # the core answers one question at a time
+        self._seat = asyncio.Semaphore(office.seats)
+        self._line = 0  # who waits for a seat
+        self._unheard = 0  # who is about to see that the bot is typing
 
     async def on_update(self, update: Update, _context: object) -> None:
         if update.message:
@@ -410,44 +414,44 @@ class Desk:
             await asyncio.to_thread(self._store.move, old, new)
         elif post.document and post.chat.type == "private":
             await self._on_document(post)
-        elif (asked := to_question(post, self._app.bot.bot)) and not await asyncio.to_thread(
-            self._store.message, f"telegram:{post.chat_id}:{post.message_id}"
-        ):  # answered, where the program was stopped right after
+        elif asked := to_question(post, self._app.bot.bot):
             await self._on_asked(post, asked)
 
     async def _on_asked(self, post: Post, asked: Asked, instead: int = 0) -> None:
         """`instead`: the id of an answer of ours that the new one takes the place of."""
         who = person(post.from_user, post.chat_id, post.message_thread_id if post.is_topic_message else None)
+        said = f"telegram:{post.chat_id}:{post.message_id}"
         async with self._typing(post):
-            if not await self._let_in(post, who, asked):
-                return
-            reply, answer = await self._work(lambda: self._reply(who, asked), asked.text)
+            reply, answer, strange = await self._work(
+                lambda: self._reply(who, asked, "" if instead else said), asked.text
+            )
+        if reply is None:
+            return
         message = render(reply, who.language, answer)
         sent = await (self._edit(post, instead, message) if instead else self._send(post, message))
-        chat = f"telegram:{post.chat_id}"
-        await asyncio.to_thread(self._store.note_message, f"{chat}:{post.message_id}", answer, str(sent))
+        await asyncio.to_thread(self._store.note_message, said, answer, str(sent))
         if answer:
-            await asyncio.to_thread(self._store.note_message, f"{chat}:{sent}", answer)
+            await asyncio.to_thread(self._store.note_message, f"telegram:{post.chat_id}:{sent}", answer)
+        if strange:
+            await self._note(who)
 
-    def _reply(self, who: Person, asked: Asked) -> tuple[Reply, str]:
-        """The reply, and the id of the answer that it is."""
+    def _reply(self, who: Person, asked: Asked, said: str) -> tuple[Reply | None, str, bool]:
+        """The reply, the id of the answer that it is, and whether the administrators should hear of a stranger.
+
+        None where the message `said` was answered already: the program was stopped right after.
+        """
+        if said and self._store.message(said):
+            return None, "", False
         conversation = Stored(self._office, who)
+        if not (asked.text.startswith("/start ") or conversation.allowed()):
+            sentence, first_time = conversation.stranger()
+            return sentence, "", first_time
         noted = self._store.message(f"{who.chat}:{asked.replied}") if asked.replied else None
         if noted:
             conversation.resume(noted[0])
         text = asked.text.removeprefix("/ask ") if asked.context else asked.text
         reply = conversation.reply(text, asked.context)
-        return reply, conversation.answer_id if isinstance(reply, Answer) else ""
-
-    async def _let_in(self, post: Post, who: Person, asked: Asked) -> bool:
-        conversation = await asyncio.to_thread(Stored, self._office, who)
-        if asked.text.startswith("/start ") or await asyncio.to_thread(conversation.allowed):
-            return True
-        sentence, first = await asyncio.to_thread(conversation.stranger)
-        await self._send(post, Message(escape(sentence, quote=False)))
-        if first:
-            await self._note(who)
-        return False
+        return reply, conversation.answer_id if isinstance(reply, Answer) else "", False
 
     async def _note(self, who: Person) -> None:
         """To the administrators, those who ever wrote to the bot."""
@@ -536,19 +540,31 @@ class Desk:
     async def _work(self, job: Callable[[], T], text: str = "") -> T:
         if text.split(" ", 1)[0] in KEPT:
             return await asyncio.to_thread(job)
+        self._line += 1
         async with self._seat:
+            self._line -= 1
+            for _ in range(50):  # half a second at most, in which the others see that they were heard
+                if self._unheard < CONNECTIONS // 2:
+                    break
+                await asyncio.sleep(0.01)
             return await asyncio.to_thread(job)
 
     @asynccontextmanager
     async def _typing(self, post: Post) -> AsyncIterator[None]:
-        """While this lasts longer than PATIENCE, the person sees that the bot is typing."""
+        """While this lasts longer than PATIENCE, the person sees that the bot is typing; at once in a LONG_LINE."""
 
         async def type_on() -> None:
-            await asyncio.sleep(PATIENCE)
+            if self._line < LONG_LINE * self._office.seats:
+                await asyncio.sleep(PATIENCE)
             with suppress(TelegramError):  # a courtesy; the answer matters
-                while True:
+                self._unheard += 1
+                try:
                     await post.reply_chat_action(ChatAction.TYPING)
+                finally:
+                    self._unheard -= 1
+                while True:
                     await asyncio.sleep(TYPING)
+                    await post.reply_chat_action(ChatAction.TYPING)
 
         task = asyncio.create_task(type_on())
         try:
@@ -611,6 +627,8 @@ def application(office: Office, token: str, api: str = "") -> App:
         await _introduce(app)
         await inbox.resume(app.bot)
 
+    # A few connections, and time to wait for one: two hundred handshakes at once take longer than the messages.
+    builder = builder.connection_pool_size(CONNECTIONS).pool_timeout(60)
     app = builder.update_queue(inbox).concurrent_updates(Turns(inbox)).post_init(begin).build()
     desk = Desk(app, office, inbox)
     app.add_handler(TypeHandler(Update, desk.on_update))

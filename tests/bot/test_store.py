@@ -102,9 +102,7 @@ def test_an_answer_is_kept_whole(tmp_path: Path) -> None:
     store = open_store(tmp_path / "c.sqlite")
     scope = Scope(since=date(2025, 5, 1), outlets=("Courier",))
     marks = (Mark("u", 1, 0, 4, "d", ("Herald",)),)
-    given = Given(
-        "abc", "telegram:1:", "who won in May", "and in May?", "who won?", "in May", scope, 0.5, marks, (), 3
-    )
+    given = Given("abc", "telegram:1:", "who won in May", "and in May?", "who won?", "in May", scope, 0.5, marks, (), 3)
     store.keep(given)
     assert store.given("abc") == given
     store.close()
