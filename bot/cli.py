@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bot.settings import Settings
     from corpus.archive import Revision
     from corpus.intake import Report
+    from corpus.sources.files import Item
     from retrieval.answer import Answer
     from retrieval.desk import Desk
     from retrieval.scope import Scope
@@ -129,23 +130,42 @@ def _filters(verb: Callable[..., None]) -> Callable[..., None]:
 @as_json
 def ingest(paths: tuple[str, ...], dry_run: bool, wait: float, as_json: bool) -> None:
     """Take in articles: files, folders, JSON lines (.jsonl, .jsonl.gz), or - for JSON lines on standard input."""
-    from corpus.intake import Report, take_in
     from corpus.sources.files import read
 
-    report = Report()
     with _house() as house, _alone(house, wait):
-        from bot.progress import shown
-
-        try:
-            with shown(messages.READ if dry_run else messages.STORED) as progress:
-                items = read(paths, sys.stdin.buffer)
-                take_in(items, house.archive, dry=dry_run, progress=lambda _: progress.read(), report=report)
-                if not dry_run:
-                    _catch_up(house, progress)
-        except KeyboardInterrupt:
-            click.echo(messages.interrupted(report.counts), err=True)
-            raise click.exceptions.Exit(130) from None
+        report = _taken_in(house, read(paths, sys.stdin.buffer), dry_run)
     _tell(report, dry_run, as_json)
+
+
+@cli.command()
+@click.argument("urls", nargs=-1, required=True, metavar="URL...")
+@click.option("--dry-run", is_flag=True, help="Only say what would happen.")
+@wait_option
+@as_json
+def add(urls: tuple[str, ...], dry_run: bool, wait: float, as_json: bool) -> None:
+    """Take in pages of the web: each address is fetched, its article stored. Only public addresses are fetched."""
+    from bot.settings import networks
+    from corpus.sources.web import pages
+
+    with _house() as house, _alone(house, wait):
+        report = _taken_in(house, pages(urls, networks(house.settings.fetch_private)), dry_run)
+    _tell(report, dry_run, as_json)
+
+
+def _taken_in(house: "House", items: Iterator["Item"], dry: bool) -> "Report":
+    from bot.progress import shown
+    from corpus.intake import Report, take_in
+
+    report = Report()
+    try:
+        with shown(messages.READ if dry else messages.STORED) as progress:
+            take_in(items, house.archive, dry=dry, progress=lambda _: progress.read(), report=report)
+            if not dry:
+                _catch_up(house, progress)
+    except KeyboardInterrupt:
+        click.echo(messages.interrupted(report.counts), err=True)
+        raise click.exceptions.Exit(130) from None
+    return report
 
 
 def _catch_up(house: "House", progress: Any) -> None:

@@ -93,6 +93,7 @@ class Keeper(Protocol):
     """What an administrator may do to the archive. Each raises BadArticle, NoSuchArticle or Busy with a sentence."""
 
     def add_document(self, data: bytes, name: str) -> str: ...
+    def add_page(self, url: str) -> str: ...
     def forget(self, name: str) -> tuple[str, str]: ...
     def status(self) -> str: ...
 
@@ -371,6 +372,18 @@ class Stored(Conversation):
             return self._say(messages.EXPORT_NONE)
         return Export("\n\n".join(self._exported(self._desk.proven(one)) for one in self._last.citations))
 
+    def add(self, url: str) -> str:
+        return self._added(lambda: self._office.keeper.add_page(url))
+
+    def add_document(self, data: bytes, name: str) -> str:
+        return self._added(lambda: self._office.keeper.add_document(data, name))
+
+    def _added(self, add: Callable[[], str]) -> str:
+        try:
+            return self._say(messages.ADDED, counts=add())
+        except (BadArticle, Busy) as error:
+            return self._say(messages.NOT_ADDED, why=error)
+
     def forget(self, name: str) -> str:
         title, url = self._office.keeper.forget(name)
         return self._say(messages.CHAT_FORGOTTEN, title=title, url=url)
@@ -400,6 +413,7 @@ class Stored(Conversation):
             "/export": self.export,
         }
         admin: dict[str, Callable[[], Reply]] = {
+            "/add": lambda: self.add(rest) if rest else say(messages.ADD_WHAT),
             "/forget": lambda: self.forget(rest) if rest else say(messages.FORGET_WHAT),
             "/status": self._office.keeper.status,
             "/feedback": self.feedback,

@@ -1,11 +1,12 @@
 """What an administrator does to the archive from a chat: take in, forget, look. One at a time with other programs."""
 
+import hashlib
 from collections.abc import Sequence
 
 from bot import messages
 from bot.build import House
 from bot.conversation import Office, Rules
-from bot.settings import Settings, ids
+from bot.settings import Settings, ids, networks
 from bot.status import as_rows, state
 from bot.store import Store
 from corpus.archive import StoredPassage
@@ -13,6 +14,7 @@ from corpus.article import BadArticle
 from corpus.extract import extract
 from corpus.intake import only_one, take_in
 from corpus.sources.files import Item
+from corpus.sources.web import pages
 from retrieval.scope import Scope
 
 WAIT = 10.0  # seconds for another intake
@@ -26,9 +28,16 @@ class HouseKeeper:
         self._house = house
 
     def add_document(self, data: bytes, name: str) -> str:
-        """Takes in a document that was sent. Raises BadArticle or Busy."""
-        url = f"document:{name}"
+        """Takes in a document that was sent. Raises BadArticle or Busy.
+
+        Its address has a digest: many a document is called "statement.pdf", and one is no revision of the other.
+        """
+        url = f"document:{hashlib.sha256(data).hexdigest()[:12]}/{name}"
         return self._take_in([Item(name, extract(data, name=name, url=url))])
+
+    def add_page(self, url: str) -> str:
+        """Fetches a page and takes it in. Raises BadArticle or Busy."""
+        return self._take_in(list(pages([url], networks(self._house.settings.fetch_private))))
 
     def forget(self, name: str) -> tuple[str, str]:
         """(headline, address) of what was deleted. Raises NoSuchArticle or Busy."""

@@ -17,6 +17,7 @@ SETTING_MODEL = "name or folder of the model that turns text into vectors"
 SETTING_MODELS = "folder of the models as exported"
 SETTING_ENGINE = "what runs the model: auto, onnxruntime, openvino or torch"
 SETTING_THRESHOLD = "confidence below which a question is refused; empty: the fitted one"
+SETTING_FETCH_PRIVATE = "networks that pages may be fetched from although they are not public, with commas between them"
 SETTING_CITATIONS = "citations of an answer at most, 1 to 3"
 
 SETTING_TOKEN = "token of the Telegram bot, from @BotFather"
@@ -48,6 +49,7 @@ SETTING_NEEDS = {
     "engine": "Give it auto, onnxruntime, openvino or torch",
     "threshold": "Give it a number from 0 to 1",
     "citations": "Give it 1, 2 or 3",
+    "fetch_private": "Give it networks with commas between them, such as 10.0.0.0/8,127.0.0.1",
 }
 NO_TOKEN = "PULLQUOTE_TELEGRAM_TOKEN is not set. Create a bot with @BotFather and put its token in .env."
 BAD_TOKEN = "Telegram does not know the token in PULLQUOTE_TELEGRAM_TOKEN. Copy it again from @BotFather."
@@ -302,6 +304,7 @@ Ask a question. The next one may lean on it: “and what did Ukraine say?” Rep
 ADMIN_HELP = """\
 For you as an administrator:
 Send a document to take an article in.
+/add – take a page in, by its address
 /forget – delete an article for good, by its address or number
 /status – what the archive holds
 /feedback – what people said about answers
@@ -372,6 +375,7 @@ WENT_WRONG = "Something went wrong here, and it was noted as {id}. Ask again, or
 TOO_LARGE = "The document has more than {size} MB. Split it."
 ADDED = "Taken in: {counts}"
 NOT_ADDED = "Not taken in: {why}"
+ADD_WHAT = "Write the page's address behind the command, or send the document itself."
 FORGET_WHAT = "Write the article's address, number or part of its headline behind the command."
 CHAT_FORGOTTEN = "Forgotten: “{title}” ({url})."
 NO_FEEDBACK = "Nobody has said anything yet."
@@ -397,7 +401,7 @@ CHAT = (
     *(NO_SUCH_COMMAND, HOLDINGS, NOTHING_HELD, OUTLETS_HELD, NO_INTAKE),
     *(VERIFY_WHAT, VERIFY_EXACT, VERIFY_NEAR, VERIFY_NONE, EXPORT_NONE, EXPORT_ACCESSED, EXPORT_HASH),
     *(STRANGER, STRANGER_NOTE, WELCOME_IN, BAD_CODE, INVITED, ADMINS_ONLY, MINUTE_LIMIT, DAY_LIMIT, WENT_WRONG),
-    *(TOO_LARGE, ADDED, NOT_ADDED, FORGET_WHAT, CHAT_FORGOTTEN, NO_FEEDBACK, FEEDBACK_LINE),
+    *(TOO_LARGE, ADDED, NOT_ADDED, ADD_WHAT, FORGET_WHAT, CHAT_FORGOTTEN, NO_FEEDBACK, FEEDBACK_LINE),
     *(NEW, NOTHING_ASKED, NOTHING_CITED, LAST_CITATION, WHOLE_ARTICLE, EVERYTHING),
     *(NO_DATE, BAD_DAY),
     *REASONS,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -39,6 +40,11 @@ def _web(url: SecretStr) -> SecretStr:
     if not re.match(r"https?://[^\s/]", url.get_secret_value()):
         raise ValueError("not a web address")
     return url
+
+
+def _networks(listed: str) -> str:
+    networks(listed)
+    return listed
 
 
 def _token(token: SecretStr) -> SecretStr:
@@ -82,6 +88,9 @@ class Settings(BaseSettings):
     )
     threshold: float | None = Field(
         default=None, ge=0, le=1, allow_inf_nan=False, description=messages.SETTING_THRESHOLD
+    )
+    fetch_private: Annotated[str, AfterValidator(_networks)] = Field(
+        default="", description=messages.SETTING_FETCH_PRIVATE
     )
     citations: int = Field(default=3, ge=1, le=3, description=messages.SETTING_CITATIONS)
     telegram_token: Annotated[SecretStr, AfterValidator(_token)] | None = Field(
@@ -188,6 +197,11 @@ def without_password(url: str) -> str:
     """postgresql://me:secret@host/db -> postgresql://me:***@host/db; so too for `password=` and the like."""
     url = re.sub(r"(?<=://)([^/@:]*):.*@", r"\1:***@", url)
     return re.sub(r"(?i)((?:password|passwd|pwd|token|key|secret)\w*=)[^&]*", r"\1***", url)
+
+
+def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Of "10.0.0.0/8, 127.0.0.1". Raises ValueError."""
+    return tuple(ip_network(one.strip(), strict=False) for one in text.split(",") if one.strip())
 
 
 def ids(text: str) -> frozenset[str]:

@@ -27,6 +27,7 @@ HOMES = {
         "corpus/extract.py",
     ),
     "sentencex": "corpus/sentences.py",
+    **dict.fromkeys(["httpx", "httpcore"], "corpus/sources/web.py"),
     "filelock": "corpus/intake.py",
     **dict.fromkeys(["pydantic_settings", "platformdirs"], SETTINGS),
 }

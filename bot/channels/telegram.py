@@ -36,8 +36,7 @@ from bot.conversation import WRONG, End, Export, Office, Person, Reply, Shown, S
 from bot.settings import BadSettings, Settings
 from bot.store import Store
 from corpus.archive import Revision
-from corpus.article import Article, BadArticle, line
-from corpus.intake import Busy
+from corpus.article import Article, line
 from corpus.sources.files import MAX_DOCUMENT
 from retrieval.answer import Answer, Reason
 from retrieval.citation import Citation, link
@@ -73,8 +72,8 @@ COMMANDS = {
     "export": messages.COMMAND_EXPORT,
     "help": messages.COMMAND_HELP,
 }
-KEPT = ("/forget", "/status")  # an administrator's, which may take long
-OURS = {*COMMANDS, "start", "forget", "status", "feedback", "invite"}
+KEPT = ("/add", "/forget", "/status")  # an administrator's, which may take long
+OURS = {*COMMANDS, "start", "add", "forget", "status", "feedback", "invite"}
 log = logging.getLogger("pullquote.telegram")
 
 T = TypeVar("T")
@@ -478,14 +477,8 @@ class Desk:
             return
         async with self._typing(post):
             data = bytes(await (await document.get_file()).download_as_bytearray())
-            said = await asyncio.to_thread(self._taken_in, data, line(document.file_name or ""), who.language)
+            said = await asyncio.to_thread(conversation.add_document, data, line(document.file_name or ""))
         await self._send(post, render(said))
-
-    def _taken_in(self, data: bytes, name: str, language: str) -> str:
-        try:
-            return messages.say(messages.ADDED, language, counts=self._office.keeper.add_document(data, name))
-        except (BadArticle, Busy) as error:
-            return messages.say(messages.NOT_ADDED, language, why=error)
 
     async def _on_button(self, query: CallbackQuery) -> None:
         post = query.message

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from bot.cli import cli
 from corpus.intake import only_one
+from tests.web_server import serving
 
 DEMAND = "what did Russia demand?"
 TALKS = (
@@ -109,6 +110,22 @@ def test_ingest_reads_standard_input_and_reports_as_json(place: Path) -> None:
         "problems": [],
     }
     assert loaded("show", "1", "--json")["also_at"] == ["https://n.example/mirror"]
+
+
+def test_a_page_is_added_by_its_address(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving() as web:
+        url = web.page("/cheese")
+        inside = run("add", url)
+        monkeypatch.setenv("PULLQUOTE_FETCH_PRIVATE", "10.0.0.0/8, 127.0.0.1")
+        added = run("add", url, f"{web.url}/missing")
+        again = run("add", url)
+    assert (inside.exit_code, inside.stdout) == (1, "")
+    assert "127.0.0.1 is 127.0.0.1, which is not an address of the internet." in inside.stderr
+    assert (added.exit_code, added.stdout) == (1, "Articles: 1 added, 0 revised, 0 unchanged.\n")
+    assert f"{web.url}/missing: " in added.stderr
+    assert again.stdout == "Nothing new: 1 article is already stored as it is.\n"
+    [citation] = loaded("ask", "--json", "who won the cheese prize?")["citations"]
+    assert (citation["url"], citation["outlet"], citation["published"]) == (url, "The Ledger", "2025-05-16")
 
 
 def test_a_second_intake_says_who_holds_the_lock(place: Path) -> None:

@@ -26,6 +26,7 @@ from retrieval.answer import Answer
 from retrieval.citation import Citation
 from retrieval.question import Question
 from tests.telegram_api import Chat, Person, Telegram, serving, until
+from tests.web_server import serving as serving_pages
 
 ADA, BORIS, CHIEF = Person(1), Person(2, "Boris"), Person(9, "Chief")
 HERE, THERE, OFFICE = Chat(1), Chat(2), Chat(9)
@@ -118,10 +119,11 @@ async def test_buttons_work_after_a_restart(telegram: Telegram, office: Office, 
     assert told.plain.endswith(f"Wrong quote · {DEMAND}")
 
 
-async def test_a_button_of_a_forgotten_article_says_so(
+async def test_an_administrator_adds_and_forgets_and_an_old_button_says_so(
     telegram: Telegram, tmp_path: Path, models: Path, store: Store
 ) -> None:
-    house = House(Settings(data=tmp_path / "own", models=models, engine="onnxruntime"), sample=True)
+    own = Settings(data=tmp_path / "own", models=models, engine="onnxruntime", fetch_private="127.0.0.1")
+    house = House(own, sample=True)
     take_in_sample(house, 60.0, lambda: None)
     async with running(telegram, office_of(house, store, Rules(admins=frozenset({"9"})))):
         answer = await telegram.ask(HERE, ADA, DEMAND)
@@ -132,12 +134,18 @@ async def test_a_button_of_a_forgotten_article_says_so(
         before = len(telegram.shown(OFFICE))
         telegram.send_document(OFFICE, CHIEF, "cheese.txt", b"Dairy wins\n\nA dairy in Larkhaven won the cheese prize.")
         taken = (await telegram.wait_for(OFFICE, before + 1))[-1]
+        with serving_pages() as web:
+            added = await telegram.ask(OFFICE, CHIEF, f"/add {web.page('/prize')}")
+            missed = await telegram.ask(OFFICE, CHIEF, "/add http://10.0.0.1/")
         refused = await telegram.ask(HERE, ADA, f"/forget {given.marks[0].url}")
+        unasked = await telegram.ask(HERE, ADA, "/add https://n.example/")
     house.close()
     assert gone.plain.startswith("Forgotten: “Ukraine rejects")
     assert said["text"] == messages.GONE
     assert taken.plain == "Taken in: Articles: 1 added, 0 revised, 0 unchanged."
-    assert refused.plain == messages.ADMINS_ONLY
+    assert added.plain == taken.plain
+    assert missed.plain.startswith("Not taken in: 10.0.0.1 is 10.0.0.1, which is not an address of the internet.")
+    assert {refused.plain, unasked.plain} == {messages.ADMINS_ONLY}
 
 
 async def test_in_a_group_only_what_is_meant_for_the_bot(telegram: Telegram, office: Office) -> None:
