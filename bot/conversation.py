@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Literal, Protocol
 
 from bot import messages
-from bot.followup import complete
+from bot.followup import complete, points_back
 from bot.store import Given, Mark, Store, digest, mark, short_id
 from bot.verify import FEWEST, match, quoted
 from corpus.archive import Archive, NoSuchArticle, Revision, StoredPassage
@@ -158,6 +158,7 @@ class Conversation:
         self._citations = citations
         self._today = today
         self._last: _Turn | None = None
+        self._resumed = False  # whether the person replied to that turn's message
         self._shown: Shown | None = None
 
     def reply(self, text: str, context: str = "") -> Reply:
@@ -178,10 +179,18 @@ class Conversation:
         question = read_question(
             whole, today=self._scope.as_of or self._today(), scope=self._scope, citations=self._citations, said=text
         )
-        answer = self._desk.ask(question)
+        answer = self._in_its_articles(question, text, last) or self._desk.ask(question)
         self._last = _Turn(whole, answer.text, answer.citations, _behind(answer))
         self._shown = first(answer) if answer.citations else None
         return answer
+
+    def _in_its_articles(self, question: Question, text: str, last: _Turn | None) -> Answer | None:
+        """The answer from the articles that the turn before cites, where the question points back to them."""
+        if not (last and last.citations and (self._resumed or points_back(text))):
+            return None
+        cited = tuple(sorted({one.revision for one in last.citations}))
+        answer = self._desk.ask(replace(question, scope=replace(question.scope, revisions=cited)))
+        return replace(answer, question=question) if answer.answered else None
 
     def new(self) -> str:
         """Forgets the turns; the filters stay."""
@@ -280,7 +289,8 @@ class Stored(Conversation):
 
     def resume(self, answer: str) -> None:
         """What is asked next leans on this answer."""
-        self._last = self._turn(answer) or self._last
+        resumed = self._turn(answer)
+        self._last, self._resumed = resumed or self._last, resumed is not None
 
     def start(self, code: str) -> Reply:
         """A deep link: to a stored answer, or an invitation."""

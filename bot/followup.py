@@ -51,6 +51,12 @@ def is_followup(question: str) -> bool:
     return len(_content(words)) < 2 and (not _names(words) or _is_phrase(words))
 
 
+def points_back(question: str) -> bool:
+    """Whether it asks more about what the turn before was about: "who said it?", "where?", "who scored?"."""
+    words = _bare(question)
+    return is_followup(question) and bool(_ASKING.match(words)) and not (_ABOUT.match(words) or _names(words))
+
+
 def complete(question: str, previous: str, previous_answer: str = "") -> str:
     """The question with what it leaves out taken from the previous question (itself completed) or its answer.
 
@@ -92,7 +98,8 @@ def _event_asked(words: str, previous: str) -> str:
     """After "what did Russia demand": "when was that" becomes "when did Russia demand"."""
     asked = re.match(rf"{_WH}\b(?! (?:many|much|long))", words, re.I)
     if asked and not re.search(r"\b(?:said|says|say)\b", words, re.I):
-        return re.sub(rf"^{_WH}\b", asked[0], previous, flags=re.I) if _asks(previous) else f"{asked[0]} {previous}"
+        lead = rf"^{_WH}\b(?: (?:many|much|long)\b)?"
+        return re.sub(lead, asked[0], previous, flags=re.I) if _asks(previous) else f"{asked[0]} {previous}"
     if _EVENT.search(words):
         return _EVENT.sub(lambda _: _topic(previous), words, count=1)
     return f"{words} {_topic(previous)}"

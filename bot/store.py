@@ -310,5 +310,6 @@ def _written(scope: Scope) -> str:
 
 def _scope(text: str) -> Scope:
     fields = json.loads(text)
-    days = {name: date.fromisoformat(fields[name]) if fields[name] else None for name in ("since", "until", "as_of")}
-    return Scope(**days, outlets=tuple(fields["outlets"]))
+    days = (fields[name] for name in ("since", "until", "as_of"))
+    since, until, as_of = (date.fromisoformat(day) if day else None for day in days)
+    return Scope(since, until, tuple(fields["outlets"]), as_of)

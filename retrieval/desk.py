@@ -76,7 +76,7 @@ class Desk:
     def _refuse(self, question: Question, reading: Reading) -> Answer:
         """Says why: nothing there, only outside the dates or outlets asked for, or only weak matches."""
         scope = question.scope
-        if scope.narrow:
+        if scope.narrow and not scope.revisions:
             wider = replace(question, scope=Scope())
             outside = self._reader.read(wider, self._search(wider))
             if outside.sure or not reading.ranked:

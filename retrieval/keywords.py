@@ -149,10 +149,14 @@ def _limits(scope: Scope) -> list[Any]:
         limits += [_between("since", 0, day), _between("until", day + 1, STANDING)]
     else:
         limits.append(_between("until", STANDING, STANDING))
-    if scope.outlets:
-        names = [tantivy.Query.term_query(_schema(), "outlet", outlet_code(one)) for one in scope.outlets]
-        limits.append(tantivy.Query.boolean_query([(tantivy.Occur.Should, name) for name in names]))
+    limits += [_one_of("outlet", map(outlet_code, scope.outlets))] if scope.outlets else []
+    limits += [_one_of("revision", scope.revisions)] if scope.revisions else []
     return [tantivy.Query.const_score_query(limit, 0.0) for limit in limits]
+
+
+def _one_of(field: str, values: Iterable[int]) -> Any:
+    terms = [tantivy.Query.term_query(_schema(), field, value) for value in values]
+    return tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms])
 
 
 def _between(field: str, low: int, high: int) -> Any:

@@ -25,10 +25,11 @@ class Scope:
     until: date | None = None
     outlets: tuple[str, ...] = ()
     as_of: date | None = None  # the archive as it stood at the end of this day
+    revisions: tuple[int, ...] = ()  # ids: only the articles that an earlier answer cites
 
     @property
     def narrow(self) -> bool:
-        return bool(self.since or self.until or self.outlets or self.as_of)
+        return bool(self.since or self.until or self.outlets or self.as_of or self.revisions)
 
     @property
     def days(self) -> tuple[int, int]:
@@ -47,6 +48,8 @@ class Scope:
             inside &= fields["until"] == STANDING
         if self.outlets:
             inside &= np.isin(fields["outlet"], [outlet_code(outlet) for outlet in self.outlets])
+        if self.revisions:
+            inside &= np.isin(fields["revision"], self.revisions)
         return inside
 
 

@@ -1,6 +1,7 @@
 """Turns and commands, with a desk that cites the sentence whose words the question shares."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -42,7 +43,8 @@ class Desk:
 
     def ask(self, question: Question) -> Answer:
         self.asked.append(question)
-        spans = [(one, span) for one in self.revisions for span in sentences(one.article.text)]
+        within = [one for one in self.revisions if one.id in (question.scope.revisions or (one.id,))]
+        spans = [(one, span) for one in within for span in sentences(one.article.text)]
         hits = {one.id: (one, span) for one, span in reversed(spans) if self._shares(question, one, span)}
         citations = tuple(cite(*hits[number]) for number in sorted(hits))
         text = "\n".join(one.quote for one in citations)
@@ -91,6 +93,36 @@ def test_a_follow_up_is_completed_and_cites_only_what_it_used(desk: Desk, conver
         ("what did Ukraine say?", "and what did Ukraine say?"),
         ("what did Turkey say?", "and Turkey?"),
     ]
+
+
+def test_what_points_back_is_asked_of_the_same_article_first(desk: Desk, conversation: Conversation) -> None:
+    conversation.reply("what did Russia demand?")
+    back = conversation.reply("when was that?")
+    assert quotes(back) == ["Russia demanded four regions."]
+    assert isinstance(back, Answer)
+    assert back.question.scope == Scope()
+    assert quotes(conversation.reply("who made another report?")) == ["Ukraine said no, too, in another report."]
+    assert quotes(conversation.reply("why was the meeting planned?")) == ["A second meeting is planned."]
+    conversation.reply("and Turkey?")
+    assert [(one.text, one.scope.revisions) for one in desk.asked[1:]] == [
+        ("when did Russia demand?", (1,)),
+        ("who made another report?", ()),
+        ("why was the meeting planned?", ()),
+        ("why was the meeting planned Turkey?", ()),
+    ]
+
+
+def test_where_the_same_article_does_not_tell_the_archive_is_asked() -> None:
+    class Elsewhere(Desk):
+        def ask(self, question: Question) -> Answer:
+            answer = super().ask(question)
+            return replace(answer, answered=False, citations=()) if question.scope.revisions else answer
+
+    elsewhere = Elsewhere(TALKS, ECHO)
+    conversation = Conversation(elsewhere, today=lambda: TODAY)
+    conversation.reply("what did Russia demand?")
+    assert quotes(conversation.reply("who reported?")) == ["Russia demanded four regions."]
+    assert [one.scope.revisions for one in elsewhere.asked] == [(), (1,), ()]
 
 
 def test_time_words_of_the_turn_before_are_kept_and_counted_from_today(desk: Desk, conversation: Conversation) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.followup import MAX_QUESTION, complete, is_followup
+from bot.followup import MAX_QUESTION, complete, is_followup, points_back
 
 TALKS = "what did Russia demand at the Istanbul talks?"
 DEMAND = "what did Russia demand?"
@@ -48,6 +48,7 @@ OIL = "What did Putin say about oil?"
         ("What did he say to Trump?", "Where is Putin?", "What did Putin say to Trump?"),
         ("what is his role?", OIL, "what is Putin’s role?"),
         ("why did they refuse?", TALKS, "why did Russia refuse?"),
+        ("where?", "how many homes lost power?", "where homes lost power?"),
         ("who else?", "Who voted against the bill in Ohio?", "who voted against the bill in Ohio?"),
     ],
 )
@@ -62,6 +63,21 @@ def test_a_pronoun_without_a_name_in_the_question_takes_it_from_the_answer() -> 
         complete("what did he say about gas?", "Who leads the talks?", answer)
         == "what did Vladimir Medinsky say about gas?"
     )
+
+
+@pytest.mark.parametrize(
+    "question", ["who said it?", "when was that?", "Where?", "and why?", "who scored?", "did he agree?"]
+)
+def test_some_ask_about_the_same_article(question: str) -> None:
+    assert points_back(question)
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["and Ukraine?", "what about gas?", "what did Ukraine say?", "and in 2024?", "who is zelensky?", "thanks"],
+)
+def test_others_ask_about_something_else(question: str) -> None:
+    assert not points_back(question)
 
 
 STANDING = [

@@ -1,6 +1,7 @@
 """Fusion and collapsing, for any scores and any passages; and the search whole, on real indexes."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from retrieval.answer import Found
 from retrieval.index import Index, Model
 from retrieval.keywords import Keywords
 from retrieval.question import read_question
+from retrieval.scope import Scope
 from retrieval.search import ALIKE, MEANING, Search, _triples, collapse, fuse
 from retrieval.vectors import Vectors
 from tests.words import WordEncoder, an_article, put
@@ -147,6 +149,16 @@ def test_what_is_gone_from_the_archive_is_not_found(search: Search) -> None:
 
 def test_nothing_is_found_where_nothing_is_within_the_scope(search: Search) -> None:
     assert search(read_question("what did Russia demand in May 2021?", today=TODAY)) == []
+
+
+def test_a_search_can_be_kept_to_articles(search: Search) -> None:
+    asked = read_question("did Russia demand a tram line?", today=TODAY)
+    ids = {one.stored.revision.id for one in search(asked)}
+    assert len(ids) == 3
+    for kept in ids:
+        found = search(replace(asked, scope=Scope(revisions=(kept,))))
+        assert {one.stored.revision.id for one in found} == {kept}
+        assert found[0].by_meaning == 0
 
 
 def test_an_index_that_moved_on_is_another_state(search: Search) -> None:
