@@ -23,6 +23,7 @@ MORE = 600  # characters that /more adds on either side, up to the end of a para
 OUTLETS = 15  # named by /sources
 VOTES = 20  # shown by /feedback
 MINUTE, DAY = 60, 86_400
+ON_MESSAGES = ("/ask", "/verify", "/add")
 KEYS = 10  # inline searches to one question
 WRONG = {"a": messages.WRONG_ANSWER, "q": messages.WRONG_QUOTE, "d": messages.OUT_OF_DATE}  # as a button keeps it
 
@@ -58,9 +59,10 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """An answer as a citation to paste."""
+    """Something to copy: an answer as a citation, an invitation."""
 
     text: str
+    code: str = ""  # /start and this code open it
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +300,11 @@ class Stored(Conversation):
             return self._say(messages.WELCOME_IN if self._redeemed(code) else messages.BAD_CODE)
         return self.opened(code) if code else self._say(messages.START)
 
+    def reply(self, text: str, context: str = "") -> Reply:
+        """A command that stands alone below somebody's message takes that message as its words."""
+        alone = line(text).lower() in ON_MESSAGES
+        return super().reply(f"{text} {context}" if alone else text, context)
+
     def ask(self, text: str, context: str = "") -> Answer | str:
         if refused := self._over():
             return refused
@@ -380,7 +387,8 @@ class Stored(Conversation):
     def export(self) -> Reply:
         if self._last is None or not self._last.citations:
             return self._say(messages.EXPORT_NONE)
-        return Export("\n\n".join(self._exported(self._desk.proven(one)) for one in self._last.citations))
+        text = "\n\n".join(self._exported(self._desk.proven(one)) for one in self._last.citations)
+        return Export(text, self._turn_id)
 
     def add(self, url: str) -> str:
         return self._added(lambda: self._office.keeper.add_page(url))
@@ -406,6 +414,10 @@ class Stored(Conversation):
         ]
         return "\n".join(lines) or self._say(messages.NO_FEEDBACK)
 
+    def invite(self) -> Reply:
+        code = self._store.invite()
+        return Export(self._say(messages.INVITED, code=code), code)
+
     def help(self) -> str:
         return "\n\n".join(map(self._say, (messages.CHAT_HELP, *([messages.ADMIN_HELP] if self.admin else []))))
 
@@ -427,7 +439,7 @@ class Stored(Conversation):
             "/forget": lambda: self.forget(rest) if rest else say(messages.FORGET_WHAT),
             "/status": self._office.keeper.status,
             "/feedback": self.feedback,
-            "/invite": lambda: say(messages.INVITED, code=self._store.invite()),
+            "/invite": self.invite,
         }
         if not self.admin:
             admin = dict.fromkeys(admin, lambda: say(messages.ADMINS_ONLY))

@@ -368,6 +368,7 @@ STRANGER_NOTE = "{name} ({id}) wrote to the bot and is not allowed to use it. /i
 WELCOME_IN = "Welcome. Ask a question about the news; /help lists what else you can do."
 BAD_CODE = "This code is not valid, or it was used. Ask for a new one."
 INVITED = "A code for one person: {code}"
+DEEP_LINK = "A link that opens it here: {link}"
 ADMINS_ONLY = "Only an administrator of this bot may do that."
 MINUTE_LIMIT = "That was {limit} questions in a minute, which is the limit. Ask again in {seconds} seconds."
 DAY_LIMIT = "That was {limit} questions today, which is the limit. Ask again tomorrow."
@@ -400,7 +401,8 @@ CHAT = (
     *(NO_DAY, SINCE_DAY, UNTIL_DAY, BETWEEN_DAYS, BY_OUTLET, FROM_WORDS, CHAT_ONLY, CHAT_ALSO, EMPTY_CHAT),
     *(NO_SUCH_COMMAND, HOLDINGS, NOTHING_HELD, OUTLETS_HELD, NO_INTAKE),
     *(VERIFY_WHAT, VERIFY_EXACT, VERIFY_NEAR, VERIFY_NONE, EXPORT_NONE, EXPORT_ACCESSED, EXPORT_HASH),
-    *(STRANGER, STRANGER_NOTE, WELCOME_IN, BAD_CODE, INVITED, ADMINS_ONLY, MINUTE_LIMIT, DAY_LIMIT, WENT_WRONG),
+    *(STRANGER, STRANGER_NOTE, WELCOME_IN, BAD_CODE, INVITED, DEEP_LINK, ADMINS_ONLY),
+    *(MINUTE_LIMIT, DAY_LIMIT, WENT_WRONG),
     *(TOO_LARGE, ADDED, NOT_ADDED, ADD_WHAT, FORGET_WHAT, CHAT_FORGOTTEN, NO_FEEDBACK, FEEDBACK_LINE),
     *(NEW, NOTHING_ASKED, NOTHING_CITED, LAST_CITATION, WHOLE_ARTICLE, EVERYTHING),
     *(NO_DATE, BAD_DAY),

@@ -77,6 +77,7 @@ class Message:
     buttons: tuple[tuple[Button, ...], ...] = ()
     reply_to: int | None = None
     topic: int | None = None
+    quote: str = ""  # the part that was marked of the message that it replies to
     document: Json | None = None
     service: bool = False  # says what happened to the chat
     inline_id: str = ""
@@ -174,11 +175,17 @@ class Telegram:
         self._chats |= {one.id: one for one in chats}
 
     def say(
-        self, chat: Chat, person: Person, text: str, *, reply_to: Message | None = None, topic: int | None = None
+        self,
+        chat: Chat,
+        person: Person,
+        text: str,
+        *,
+        reply_to: Message | None = None,
+        quote: str = "",
+        topic: int | None = None,
     ) -> Message:
-        message = self._post(
-            Message(chat, 0, detect(text), person, reply_to=reply_to.id if reply_to else None, topic=topic)
-        )
+        reply = reply_to.id if reply_to else None
+        message = self._post(Message(chat, 0, detect(text), person, reply_to=reply, quote=quote, topic=topic))
         self._push(message=self._to_dict(message))
         return message
 
@@ -380,6 +387,8 @@ class Telegram:
             known |= {"message_thread_id": message.topic, "is_topic_message": True}
         if message.buttons:
             known["reply_markup"] = {"inline_keyboard": [[_plain(one) for one in row] for row in message.buttons]}
+        if message.quote:
+            known["quote"] = {"text": message.quote, "position": 0, "is_manual": True}
         if message.reply_to and deep:
             known["reply_to_message"] = self._to_dict(self.history[message.chat.id, message.reply_to][-1], deep=False)
         return known

@@ -30,6 +30,7 @@ from telegram import Message as Post
 from telegram.constants import ChatAction, ParseMode
 from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, NetworkError, TelegramError
 from telegram.ext import AIORateLimiter, Application, ApplicationBuilder, BaseUpdateProcessor, TypeHandler
+from telegram.helpers import create_deep_linked_url
 
 from bot import messages
 from bot.conversation import WRONG, End, Export, Office, Person, Reply, Shown, Sources, Stored, Verified, first
@@ -117,8 +118,14 @@ def to_question(post: Post, me: User) -> Asked | None:
         words = f"/{name} {rest}".strip()
     elif not (private or named or to_us):
         return None
-    context = "" if to_us or not replied else line(replied.text or replied.caption or "")
+    context = "" if to_us else _replied_to(post, replied)
     return Asked(line(words), replied.message_id if replied and to_us else 0, context) if line(words) else None
+
+
+def _replied_to(post: Post, replied: Post | None) -> str:
+    """The words that the message replies to: the part of them that was marked, where that is so."""
+    marked = post.quote.text if post.quote else ""
+    return line(marked or (replied and (replied.text or replied.caption)) or "")
 
 
 def _unmentioned(post: Post, text: str, me: str) -> tuple[str, bool]:
@@ -141,8 +148,8 @@ def person(user: User | None, chat: int, topic: int | None = None) -> Person:
 # To Telegram
 
 
-def render(reply: Reply, language: str = "", answer: str = "") -> Message:
-    """`answer` is the id under which an Answer is stored, for its buttons."""
+def render(reply: Reply, language: str = "", answer: str = "", bot: str = "") -> Message:
+    """`answer` is the id under which an Answer is stored, for its buttons; `bot` the user name, for links to it."""
     if isinstance(reply, Answer):
         return _shown(first(reply, answer), language) if reply.answered else _refusal(reply, language)
     if isinstance(reply, Shown):
@@ -152,7 +159,7 @@ def render(reply: Reply, language: str = "", answer: str = "") -> Message:
     if isinstance(reply, Sources):
         return Message("\n".join(_headline(one) for one in reply.revisions))
     if isinstance(reply, Export):
-        return Message(f"<pre>{escape(_cut(reply.text, LONGEST), quote=False)}</pre>")
+        return _exported(reply, language, bot)
     return Message("" if isinstance(reply, End) else escape(_cut(reply, LONGEST), quote=False))
 
 
@@ -182,6 +189,14 @@ def _refusal(answer: Answer, language: str) -> Message:
     if answer.nearest:
         lines += ["", escape(messages.say(messages.CLOSEST, language), quote=False), *map(_headline, answer.nearest)]
     return Message("\n".join(lines))
+
+
+def _exported(export: Export, language: str, bot: str) -> Message:
+    """To be copied at a touch; with a link that opens it in a chat with the bot."""
+    link = create_deep_linked_url(bot, export.code) if bot and export.code else ""
+    opens = f"\n{messages.say(messages.DEEP_LINK, language, link=link)}" if link else ""
+    text = escape(_cut(export.text, LONGEST - units(opens)), quote=False)
+    return Message(f"<pre>{text}</pre>{escape(opens, quote=False)}")
 
 
 def _understood(question: Question, language: str) -> list[str]:
@@ -426,7 +441,7 @@ class Desk:
             )
         if reply is None:
             return
-        message = render(reply, who.language, answer)
+        message = render(reply, who.language, answer, self._app.bot.username)
         sent = await (self._edit(post, instead, message) if instead else self._send(post, message))
         await asyncio.to_thread(self._store.note_message, said, answer, str(sent))
         if answer:

@@ -205,7 +205,8 @@ async def test_limits_are_told_in_words(telegram: Telegram, office: Office) -> N
 async def test_a_code_lets_one_stranger_in(telegram: Telegram, office: Office, store: Store) -> None:
     rules = Rules(admins=frozenset({"9"}), access="invite")
     async with running(telegram, replace(office, rules=rules)):
-        code = (await telegram.ask(OFFICE, CHIEF, "/invite")).plain.rpartition(" ")[2]
+        link = (await telegram.ask(OFFICE, CHIEF, "/invite")).plain.rpartition(" ")[2]
+        code = link.removeprefix("https://t.me/pullquote_bot?start=")
         refused = await telegram.ask(HERE, ADA, DEMAND)
         note = (await telegram.wait_for(OFFICE, 2))[-1]
         welcome = await telegram.ask(HERE, ADA, f"/start {code}")
@@ -245,10 +246,12 @@ async def test_it_waits_when_telegram_says_slow_down(telegram: Telegram, office:
     assert QUOTE in answer.plain
 
 
-async def test_a_deep_link_opens_a_stored_answer(telegram: Telegram, office: Office, store: Store) -> None:
+async def test_a_deep_link_opens_a_stored_answer(telegram: Telegram, office: Office) -> None:
     async with running(telegram, office):
         await telegram.ask(HERE, ADA, DEMAND)
-        opened = await telegram.ask(THERE, BORIS, f"/start {store.turn('telegram:1:')[0]}")
+        exported = await telegram.ask(HERE, ADA, "/export")
+        code = exported.plain.partition("https://t.me/pullquote_bot?start=")[2]
+        opened = await telegram.ask(THERE, BORIS, f"/start {code}")
         unknown = await telegram.ask(THERE, BORIS, "/start nothing")
     assert QUOTE in opened.plain
     assert unknown.plain == messages.UNKNOWN_ANSWER
@@ -277,6 +280,18 @@ async def test_verify_never_shows_a_near_match_as_exact(telegram: Telegram, offi
     assert near.plain.startswith("Not exact.")
     assert "[-five-] {+four+}" in near.plain
     assert none.plain == messages.VERIFY_NONE
+
+
+async def test_a_question_below_a_message_takes_it_as_context(telegram: Telegram, office: Office) -> None:
+    telegram.meet(GROUP)
+    async with running(telegram, office):
+        rumour = telegram.say(GROUP, BORIS, f"So what did Russia demand? I read: {QUOTE}")
+        asked = await telegram.ask(GROUP, ADA, "@pullquote_bot and Ukraine?", reply_to=rumour, quote=DEMAND)
+        verified = await telegram.ask(GROUP, ADA, "/verify", reply_to=rumour, quote=QUOTE)
+        near = await telegram.ask(GROUP, ADA, "/verify", reply_to=rumour)
+    assert "what did Ukraine demand?" in asked.plain
+    assert verified.plain.startswith(messages.VERIFY_EXACT)
+    assert near.plain == messages.VERIFY_NONE
 
 
 @pytest.mark.parametrize(

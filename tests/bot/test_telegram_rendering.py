@@ -178,6 +178,13 @@ def test_a_sentence_and_an_export_keep_their_words(said: str) -> None:
         assert seen(reply).plain == shown(Text(said)).plain == said.translate(DELETED).strip()
 
 
+@given(long_texts.filter(str.strip), st.sampled_from(["", *messages.LANGUAGES]))
+def test_a_long_export_is_cut_before_its_link(said: str, language: str) -> None:
+    parsed = parse(render(Export(normalise(f"Said: {said}") * 9, "Ab-9_"), language, bot="pullquote_bot").html)
+    assert units(parsed.plain) <= LONGEST
+    assert shown(parsed).plain.endswith("https://t.me/pullquote_bot?start=Ab-9_")
+
+
 @given(st.text("abcXYZ019-._~/?=&%+;,:@!$'()*[]\"<> ", max_size=300), citations())
 def test_the_link_stays_whole(path: str, citation: Citation) -> None:
     article = citation.article
