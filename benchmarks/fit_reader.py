@@ -211,7 +211,7 @@ def fit_sentences(cases: Sequence[Case]) -> tuple[Trees, list[Vector]]:
     for train, test in folds(cases):
         trees = fit_trees([cases[n] for n in train])
         for n in test:
-            odds[n] = sentence_odds(trees, cases[n].seen.sentence_rows)
+            odds[n] = sentence_odds(trees, cases[n].seen)
     report_sentences(cases, odds)
     return fit_trees(cases), odds
 

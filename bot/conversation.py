@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Literal, Protocol
 
 from bot import messages
-from bot.followup import complete, points_back
+from bot.followup import complete, points_back, topic
 from bot.store import Given, Mark, Store, digest, mark, short_id
 from bot.verify import FEWEST, match, quoted
 from corpus.archive import Archive, NoSuchArticle, Revision, StoredPassage
@@ -182,7 +182,8 @@ class Conversation:
             whole, today=self._scope.as_of or self._today(), scope=self._scope, citations=self._citations, said=text
         )
         answer = self._in_its_articles(question, text, last) or self._desk.ask(question)
-        self._last = _Turn(whole, answer.text, answer.citations, _behind(answer))
+        about = topic(text, whole, last.question if last else "")
+        self._last = _Turn(about, answer.text, answer.citations, _behind(answer))
         self._shown = first(answer) if answer.citations else None
         return answer
 

@@ -57,6 +57,11 @@ def points_back(question: str) -> bool:
     return is_followup(question) and bool(_ASKING.match(words)) and not (_ABOUT.match(words) or _names(words))
 
 
+def topic(question: str, whole: str, previous: str) -> str:
+    """What the next turn leans on: `whole`, or still the question before where this one adds nothing ("why?")."""
+    return whole if not previous or _content(_bare(question)) else previous
+
+
 def complete(question: str, previous: str, previous_answer: str = "") -> str:
     """The question with what it leaves out taken from the previous question (itself completed) or its answer.
 

@@ -35,6 +35,7 @@ from retrieval.features import (
 )
 from retrieval.keywords import asked as asked_words
 from retrieval.question import Question
+from retrieval.roles import roles, turned_round
 
 PASSAGES = 8  # read sentence by sentence
 SENTENCES = 12  # of them, encoded: most of what a warm question costs, and more of them gain nothing
@@ -43,6 +44,7 @@ BELONGS = 0.3  # a quote's first and last sentence each need this share of its b
 ADDS = 0.3  # a further citation needs this share of the first one's chance
 REPEATS = 0.6  # and at most this share of its words in common with one already chosen
 _COSINE_TELLS, _WORDS_TELL = 1.0, 0.5  # log odds on top of the trees, whose quiz questions share few words with answers
+_TURNED = 6.0  # log odds off a sentence in which the one asked about is not the one who acts
 _PRIOR_WEIGHT = 0.25  # of the passage's score, when sentences are chosen for encoding
 _SHORT = 4  # words; shorter sentences are captions, bylines and "Read more"
 
@@ -164,6 +166,7 @@ class Evidence:
     seen: list[Seen]  # the first PASSAGES of them
     picked: list[tuple[int, int]]  # (passage, sentence) places in `seen`
     sentence_rows: Matrix  # (picked, SENTENCE_NAMES)
+    turned: Vector  # (picked,) 1 where it tells of the one asked about as the other party
 
 
 class FittedReader:
@@ -179,7 +182,7 @@ class FittedReader:
         if not found:
             return Reading(False, 0.0, (), ())
         evidence = self.gather(question, found)
-        odds = sentence_odds(self._fitted.trees, evidence.sentence_rows)
+        odds = sentence_odds(self._fitted.trees, evidence)
         chances = run_chances(evidence, odds)
         confidence = logistic(self._confidence_odds(evidence, odds, chances))
         return Reading(
@@ -200,7 +203,9 @@ class FittedReader:
         read_scores = [float(scores[n]) for n in order[:PASSAGES]]
         picked = pick(asked, read, read_scores)
         sentence_rows = sentence_features(asked, read, read_scores, picked, self._cosines(question, read, picked))
-        return Evidence(asked, [seen[n].found for n in order], rows[order], read, picked, sentence_rows)
+        wanted = roles(question.text)
+        turned = np.array([turned_round(wanted, read[p].sentences[s]) for p, s in picked], np.float64)
+        return Evidence(asked, [seen[n].found for n in order], rows[order], read, picked, sentence_rows, turned)
 
     def _cosines(self, question: Question, seen: Sequence[Seen], picked: Sequence[tuple[int, int]]) -> Matrix:
         encoder = self._encoder()
@@ -211,7 +216,8 @@ class FittedReader:
         if not chances:
             return -math.inf
         row = confidence_row(evidence, odds, chances, self._fitted.passage)
-        return float(row @ self._fitted.confidence[:-1] + self._fitted.confidence[-1])
+        known = float(row @ self._fitted.confidence[:-1] + self._fitted.confidence[-1])
+        return known - _TURNED * misled(evidence, odds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,10 +230,18 @@ class Run:
     last: int
 
 
-def sentence_odds(trees: Trees, rows: Matrix) -> Vector:
+def sentence_odds(trees: Trees, evidence: Evidence) -> Vector:
     """Log odds that each sentence holds the answer."""
+    rows = evidence.sentence_rows
     near, shared = rows[:, SENTENCE_NAMES.index("cosine")], rows[:, SENTENCE_NAMES.index("coverage")]
-    return np.asarray(trees(rows) + _COSINE_TELLS * (near - 0.3) + _WORDS_TELL * (shared - 0.3), np.float64)
+    told = trees(rows) + _COSINE_TELLS * (near - 0.3) + _WORDS_TELL * (shared - 0.3)
+    return np.asarray(told - _TURNED * evidence.turned, np.float64)
+
+
+def misled(evidence: Evidence, odds: Vector) -> bool:
+    """Whether what shares most words with the question tells of the one asked about as the other party."""
+    shared = evidence.sentence_rows[:, SENTENCE_NAMES.index("coverage")]
+    return bool((evidence.turned * shared).max() > shared[int(np.argmax(odds))])
 
 
 def pick(asked: Asked, seen: Sequence[Seen], scores: Sequence[float]) -> list[tuple[int, int]]:

@@ -125,6 +125,12 @@ def test_where_the_same_article_does_not_tell_the_archive_is_asked() -> None:
     assert [one.scope.revisions for one in elsewhere.asked] == [(), (1,), ()]
 
 
+def test_what_adds_nothing_is_not_what_the_next_turn_leans_on(desk: Desk, conversation: Conversation) -> None:
+    for said in ("what did Russia demand?", "who said it?", "when was that?"):
+        conversation.reply(said)
+    assert desk.asked[-1].text == "when did Russia demand?"
+
+
 def test_time_words_of_the_turn_before_are_kept_and_counted_from_today(desk: Desk, conversation: Conversation) -> None:
     conversation.reply("what did Russia demand last week?")
     conversation.reply("and Ukraine?")

@@ -1,0 +1,84 @@
+"""Who did it to whom: whether a sentence tells of the one asked about as the other party.
+
+"What did Ukraine demand?" shares every word with "Russia demanded that Ukraine withdraw", which answers another
+question. Word order alone tells, for active sentences in English; where it does not, nothing is said.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+REACH = 6  # words before a verb in which its subject is looked for
+_ALIKE = 5  # letters: Ukraine and Ukrainian, Russia and Russians
+_AUX = r"(?:did|does|do|will|would|can|could)"
+_ASKED = re.compile(
+    rf"\b(?:what|who|whom|whose|which|why|how|when|where)\b(?:\s+\w+)??\s+{_AUX}\s+(?:the\s+)?"
+    r"(?P<who>[\w’'-]+)\s+(?P<verb>[a-z]{3,})\b",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"[\w’'-]+|[.;:!?]")
+_IRREGULAR = {
+    "say": "said", "tell": "told", "give": "gave", "take": "took", "win": "won", "beat": "beat", "buy": "bought",
+    "sell": "sold", "send": "sent", "pay": "paid", "lose": "lost", "fight": "fought", "strike": "struck",
+    "shoot": "shot", "hit": "hit", "meet": "met", "make": "made", "lead": "led", "leave": "left", "lend": "lent",
+}  # fmt: skip
+_NOT_NAMES = frozenset(
+    "a an the in on at by for from to with after before when while as but and or if it he she they we i this that these"
+    " those there his her their its our my".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The one who is asked about, and what that one is said to do."""
+
+    who: str
+    forms: frozenset[str]  # of the verb, as they follow a subject: "demanded", "demands"
+
+
+def roles(question: str) -> Roles | None:
+    """Of "what did Ukraine demand?"; None for a question of another shape."""
+    found = _ASKED.search(question)
+    if found is None or found["who"].lower() in _NOT_NAMES:
+        return None
+    verb = found["verb"].lower()
+    return Roles(found["who"].lower(), frozenset({_past(verb), f"{verb}s"}) - {verb} | _unchanged(verb))
+
+
+def turned_round(roles: Roles | None, sentence: str) -> bool:
+    """Whether somebody else does it, with the one asked about on the other side of the verb."""
+    if roles is None:
+        return False
+    words = _WORD.findall(sentence)
+    places = [n for n, word in enumerate(words) if word.lower() in roles.forms]
+    return bool(places) and all(_turned(roles, words, n) for n in places)
+
+
+def _turned(roles: Roles, words: Sequence[str], verb: int) -> bool:
+    before = _clause(words[max(verb - REACH, 0) : verb])
+    after = [word.lower() for word in words[verb + 1 :]]
+    named = [word for word in before if word[0].isupper() and word.lower() not in _NOT_NAMES]
+    if not named or any(_same(roles.who, word) for word in before):
+        return False
+    return any(_same(roles.who, word) and after[max(n - 1, 0)] != "by" for n, word in enumerate(after))
+
+
+def _clause(words: Sequence[str]) -> list[str]:
+    """What follows the last full stop or semicolon."""
+    ends = [n for n, word in enumerate(words) if not (word[0].isalnum() or word[0] in "’'-_")]
+    return list(words[ends[-1] + 1 :] if ends else words)
+
+
+def _same(who: str, word: str) -> bool:
+    word = re.sub(r"['’]s?$", "", word.lower())
+    return who == word or (min(len(who), len(word)) >= _ALIKE and who[:_ALIKE] == word[:_ALIKE])
+
+
+def _past(verb: str) -> str:
+    if verb in _IRREGULAR:
+        return _IRREGULAR[verb]
+    return f"{verb}d" if verb.endswith("e") else f"{verb[:-1]}ied" if re.search(r"[^aeiou]y$", verb) else f"{verb}ed"
+
+
+def _unchanged(verb: str) -> frozenset[str]:
+    return frozenset({verb}) if _IRREGULAR.get(verb) == verb else frozenset()

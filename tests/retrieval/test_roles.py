@@ -1,0 +1,49 @@
+"""Who did it to whom: sentences with the parties the other way round are seen, and no others."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retrieval.roles import roles, turned_round
+
+DEMAND = "what did Ukraine demand?"
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence"),
+    [
+        (DEMAND, "Russia demanded that Ukraine withdraw completely from four regions."),
+        ("what did ukraine demand?", "Moscow, which had the upper hand, demands that Ukrainian troops leave."),
+        ("What did Zelensky tell Trump?", "On Friday Trump told Zelensky that he would not come."),
+        ("why does the EU accuse Hungary?", "Hungary accuses the EU of blackmail."),
+        ("What will Ukraine reject?", "No deal was signed. Russia rejected Ukraine’s offer."),
+        ("who did Rovers beat?", "Port Ellery beat the Rovers."),
+    ],
+)
+def test_the_other_way_round(question: str, sentence: str) -> None:
+    assert turned_round(roles(question), sentence)
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence"),
+    [
+        (DEMAND, "Ukraine demanded that Russia withdraw."),
+        (DEMAND, "Ukrainian officials demanded that Russia leave Ukraine."),
+        (DEMAND, "The withdrawal that Russia rejected was demanded by Ukraine."),
+        (DEMAND, "Russia demanded a withdrawal."),  # of whom is not said; what is asked for may follow
+        (DEMAND, "It demanded that Russia leave Ukraine."),  # whoever that is
+        (DEMAND, "Russia demanded that Ukraine withdraw, and Ukraine demanded a ceasefire."),
+        (DEMAND, "Officials met in Ukraine."),
+        ("what was Ukraine’s demand?", "Russia demanded that Ukraine withdraw."),  # not a question of this shape
+        ("who demanded a ceasefire?", "Russia demanded that Ukraine withdraw."),
+        ("", ""),
+    ],
+)
+def test_not_the_other_way_round(question: str, sentence: str) -> None:
+    assert not turned_round(roles(question), sentence)
+
+
+@given(st.text(), st.text())
+def test_any_text_will_do(question: str, sentence: str) -> None:
+    assert turned_round(roles(question), sentence) in (True, False)
+    assert not turned_round(None, sentence)
