@@ -114,7 +114,7 @@ class House:
         from retrieval.reader import load_reader
 
         reader = load_reader(self.search.weights, lambda: self.encoder, self.settings.threshold)
-        return Desk(self.search, reader, self.archive)
+        return Desk(self.search, reader, self.archive, self.settings.old_after)
 
     @cached_property
     def search(self) -> "Search":

@@ -16,7 +16,7 @@ from corpus.article import BadArticle, line
 from corpus.intake import Busy
 from retrieval.answer import RETRIEVED, Answer
 from retrieval.citation import Citation, FalseQuote, cite, link
-from retrieval.question import TURNED_ROUND, BadQuestion, Question, read_question
+from retrieval.question import OLD_AFTER, TURNED_ROUND, BadQuestion, Question, read_question
 from retrieval.scope import Scope
 
 MORE = 600  # characters that /more adds on either side, up to the end of a paragraph
@@ -111,6 +111,7 @@ class Office:
     keeper: Keeper
     rules: Rules = Rules()
     citations: int = 3
+    old_after: int = OLD_AFTER
     today: Callable[[], date] = date.today
     seats: int = 1  # questions answered at a time
 
@@ -337,7 +338,9 @@ class Stored(Conversation):
             return self._say(messages.GONE)
         if widened and narrow == citation:
             return self._say(messages.WHOLE_ARTICLE)
-        asked = Question(given.searched, given.given.date(), given.scope, given.said, given.read_as)
+        asked = Question(
+            given.searched, given.given.date(), given.scope, given.said, given.read_as, old_after=self._office.old_after
+        )
         copies = given.marks[number - 1].copies
         return Shown(citation, number, len(given.marks), asked, copies, answer, widened)
 

@@ -76,6 +76,15 @@ def office(house: House, store: Store, rules: Rules) -> Office:
         stored = house.archive.passages(ids)
         return [stored[one] for one in ids if one in stored]
 
+    settings = house.settings
     return Office(
-        house.desk, house.archive, alike, store, HouseKeeper(house), rules, house.settings.citations, seats=house.seats
+        house.desk,
+        house.archive,
+        alike,
+        store,
+        HouseKeeper(house),
+        rules,
+        settings.citations,
+        settings.old_after,
+        seats=house.seats,
     )

@@ -18,6 +18,7 @@ SETTING_MODELS = "folder of the models as exported"
 SETTING_ENGINE = "what runs the model: auto, onnxruntime, openvino or torch"
 SETTING_THRESHOLD = "confidence below which a question is refused; empty: the fitted one"
 SETTING_FETCH_PRIVATE = "networks that pages may be fetched from although they are not public, with commas between them"
+SETTING_OLD_AFTER = "days after which a report is called old, below its citation"
 SETTING_CITATIONS = "citations of an answer at most, 1 to 3"
 
 SETTING_TOKEN = "token of the Telegram bot, from @BotFather"
@@ -48,6 +49,7 @@ SETTING_NEEDS = {
     "models": "Give it a folder",
     "engine": "Give it auto, onnxruntime, openvino or torch",
     "threshold": "Give it a number from 0 to 1",
+    "old_after": "Give it a number of days from 60 on",
     "citations": "Give it 1, 2 or 3",
     "fetch_private": "Give it networks with commas between them, such as 10.0.0.0/8,127.0.0.1",
 }
@@ -338,6 +340,7 @@ LOOKED_AT = "Looked at articles {filters}."
 CLOSEST = "The nearest headlines, which do not answer it:"
 READ_AS = "Understood as: {question}"
 NO_DAY = "undated"
+OLD = "This report is {months} months old."
 SINCE_DAY = "published since {day}"
 UNTIL_DAY = "published until {day}"
 BETWEEN_DAYS = "published from {first} to {last}"
@@ -398,7 +401,7 @@ CHAT = (
     *(COMMAND_VERIFY, COMMAND_EXPORT, COMMAND_HELP, ASK_WHAT),
     *(BUTTON_NEXT, BUTTON_MORE, BUTTON_WRONG, BUTTON_BACK, WHY_WRONG, WRONG_ANSWER, WRONG_QUOTE, OUT_OF_DATE, THANKS),
     *(GONE, UNKNOWN_ANSWER, SOURCE_OF, NOT_FOUND, LOOKED_FOR, LOOKED_AT, CLOSEST, READ_AS),
-    *(NO_DAY, SINCE_DAY, UNTIL_DAY, BETWEEN_DAYS, BY_OUTLET, FROM_WORDS, CHAT_ONLY, CHAT_ALSO, EMPTY_CHAT),
+    *(NO_DAY, OLD, SINCE_DAY, UNTIL_DAY, BETWEEN_DAYS, BY_OUTLET, FROM_WORDS, CHAT_ONLY, CHAT_ALSO, EMPTY_CHAT),
     *(NO_SUCH_COMMAND, HOLDINGS, NOTHING_HELD, OUTLETS_HELD, NO_INTAKE),
     *(VERIFY_WHAT, VERIFY_EXACT, VERIFY_NEAR, VERIFY_NONE, EXPORT_NONE, EXPORT_ACCESSED, EXPORT_HASH),
     *(STRANGER, STRANGER_NOTE, WELCOME_IN, BAD_CODE, INVITED, DEEP_LINK, ADMINS_ONLY),

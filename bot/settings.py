@@ -20,6 +20,7 @@ from bot import messages
 PREFIX = "PULLQUOTE_"
 ENV_FILE = ".env"
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"  # retrieval.encoder's; not imported, for numpy is slow
+OLD_AFTER = 365  # days; retrieval.question's, as little imported
 
 
 class BadSettings(ValueError):
@@ -92,6 +93,7 @@ class Settings(BaseSettings):
     fetch_private: Annotated[str, AfterValidator(_networks)] = Field(
         default="", description=messages.SETTING_FETCH_PRIVATE
     )
+    old_after: int = Field(default=OLD_AFTER, ge=60, description=messages.SETTING_OLD_AFTER)
     citations: int = Field(default=3, ge=1, le=3, description=messages.SETTING_CITATIONS)
     telegram_token: Annotated[SecretStr, AfterValidator(_token)] | None = Field(
         default=None, description=messages.SETTING_TOKEN

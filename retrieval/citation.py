@@ -6,7 +6,9 @@ from typing import Protocol
 from corpus.archive import Revision
 from corpus.article import Article, Span
 from retrieval.fragment import fragment_link
+from retrieval.question import Question
 
+MONTH = 365.25 / 12  # days
 CONTEXT = 240  # characters of context wanted on either side of a quote
 
 
@@ -73,6 +75,13 @@ def check(citation: Citation, archive: Source) -> Citation:
 def link(citation: Citation) -> str:
     """The article's address with a text fragment that scrolls to the quote and marks it."""
     return fragment_link(citation.article.url, citation.article.text, citation.start, citation.end)
+
+
+def age(citation: Citation, question: Question) -> int | None:
+    """How many months old the report was on the day of asking; None where it was not old, or has no date."""
+    published = citation.article.published
+    days = (question.today - published.date()).days if published else 0
+    return round(days / MONTH) if days > question.old_after else None
 
 
 def _attributed(citation: Citation) -> tuple[object, ...]:

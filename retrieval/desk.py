@@ -8,7 +8,7 @@ from time import perf_counter
 from corpus.archive import Archive, Revision
 from retrieval.answer import Answer, Found, Reason
 from retrieval.citation import Citation, FalseQuote, check, cite
-from retrieval.question import Question
+from retrieval.question import OLD_AFTER, Question
 from retrieval.reader import Reader, Reading
 from retrieval.scope import Scope
 from retrieval.search import Search
@@ -20,15 +20,17 @@ NEAREST = 3  # headlines offered with a refusal
 class Desk:
     """Answers questions from the archive."""
 
-    def __init__(self, search: Search, reader: Reader, archive: Archive) -> None:
+    def __init__(self, search: Search, reader: Reader, archive: Archive, old_after: int = OLD_AFTER) -> None:
         self._search = search
         self._reader = reader
         self._archive = archive
+        self._old_after = old_after
         self._remembered: OrderedDict[tuple[object, int, Question], Answer] = OrderedDict()
 
     def ask(self, question: Question) -> Answer:
         """The answer; at once where the same was asked before and neither index nor archive has changed since."""
         begun = perf_counter()
+        question = replace(question, old_after=self._old_after)
         key = (self._search.state(), self._archive.position(), question)
         answer = self._remembered.pop(key, None)
         if answer is None or not self._still_true(answer):

@@ -7,6 +7,7 @@ from datetime import date
 from retrieval.scope import Scope
 from retrieval.when import window, without
 
+OLD_AFTER = 365  # days
 LONGEST = 1_000  # characters of a question
 EMPTY = "The question is empty. Ask something such as: what did Russia demand?"
 TOO_LONG = "The question has {length} characters; the limit is {limit}. Ask it in fewer words."
@@ -32,6 +33,7 @@ class Question:
     said: str = ""  # as the person said it, where that differs
     read_as: str = ""  # the words of `said` from which dates were read: "in May 2025"
     citations: int = 3  # at most
+    old_after: int = OLD_AFTER  # days; a report older than that on `today` is called old
 
     @property
     def shown(self) -> str:

@@ -40,7 +40,7 @@ from corpus.archive import Revision
 from corpus.article import Article, line
 from corpus.sources.files import MAX_DOCUMENT
 from retrieval.answer import Answer, Reason
-from retrieval.citation import Citation, link
+from retrieval.citation import Citation, age, link
 from retrieval.question import Question
 
 LONGEST = 4_096  # UTF-16 units of a message, markup aside
@@ -166,7 +166,10 @@ def render(reply: Reply, language: str = "", answer: str = "", bot: str = "") ->
 def _shown(shown: Shown, language: str) -> Message:
     """What was understood, the answer, the passage around it, where that stands."""
     head, copies = _understood(shown.question, language), _cut(", ".join(shown.copies), FIELD)
-    foot = [messages.say(messages.CHAT_ALSO, language, outlets=copies)] if copies else []
+    foot = (
+        [messages.say(messages.OLD, language, months=months)] if (months := age(shown.citation, shown.question)) else []
+    )
+    foot += [messages.say(messages.CHAT_ALSO, language, outlets=copies)] if copies else []
     if shown.count > 1:
         foot.append(messages.say(messages.SOURCE_OF, language, number=shown.number, count=shown.count))
     quote = shown.citation.quote

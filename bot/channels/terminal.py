@@ -14,7 +14,7 @@ from bot.conversation import Conversation, End, Export, Reply, Shown, Sources, V
 from corpus.archive import Revision
 from corpus.article import Article, line
 from retrieval.answer import Answer, Reason
-from retrieval.citation import Citation, link
+from retrieval.citation import Citation, age, link
 
 WIDEST = 100  # columns; longer lines are hard to read
 LONG_CELL = 20  # characters from which a cell of --explain may be wrapped
@@ -52,11 +52,11 @@ def render(reply: Reply, limits: Limits) -> Message:
     if isinstance(reply, Answer):
         return _answer(reply, limits) if reply.answered else _refusal(reply, limits)
     if isinstance(reply, Shown):
-        return _citation(reply.citation, f"{reply.number}" if reply.count > 1 else "", limits)
+        return _shown(reply, limits)
     if isinstance(reply, Sources):
         return _headlines(reply.revisions, limits)
     if isinstance(reply, Verified):
-        return [Block(Text(reply.differences)), *_citation(reply.citation, "", limits)]
+        return [Block(Text(reply.differences)), *_citation(reply.citation, limits)]
     if isinstance(reply, Export):
         return [Block(Text(reply.text))]
     return [] if isinstance(reply, End) else [Block(Text(messages.printable(reply)))]
@@ -124,10 +124,10 @@ def _line_editing() -> None:
 
 def _answer(answer: Answer, limits: Limits) -> Message:
     blocks = _understood(answer)
-    several = len(answer.citations) > 1
     for number, citation in enumerate(answer.citations, 1):
         blocks += [BLANK] if blocks else []
-        blocks += _citation(citation, str(number) if several else "", limits, carried_by(answer, citation))
+        shown = Shown(citation, number, len(answer.citations), answer.question, carried_by(answer, citation))
+        blocks += _shown(shown, limits)
     return blocks
 
 
@@ -151,14 +151,21 @@ def _understood(answer: Answer) -> Message:
     return [Block(Text(note, style="dim italic")) for note in notes]
 
 
-def _citation(citation: Citation, number: str, limits: Limits, copies: Sequence[str] = ()) -> Message:
+def _shown(shown: Shown, limits: Limits) -> Message:
+    months = age(shown.citation, shown.question)
+    notes = [messages.OLD.format(months=months)] if months else []
+    notes += [messages.COPIES.format(outlets=", ".join(shown.copies))] if shown.copies else []
+    return _citation(shown.citation, limits, f"{shown.number}" if shown.count > 1 else "", notes)
+
+
+def _citation(citation: Citation, limits: Limits, number: str = "", notes: Sequence[str] = ()) -> Message:
     indent = 3 if number else 0
     quote = _in_context(citation) if limits.styled else _marked(citation)
     blocks = [Block(quote[0], indent, mark=number)]
     for part in quote[1:]:
         blocks += [BLANK, Block(part, indent)] if limits.styled else [Block(part, indent)]
     blocks += [Block(Text(citation.article.title), indent), Block(_byline(citation.article), indent)]
-    blocks += [Block(Text(messages.COPIES.format(outlets=", ".join(copies)), style="dim"), indent)] if copies else []
+    blocks += [Block(Text(note, style="dim"), indent) for note in notes]
     return [*blocks, _link(citation.article.url, link(citation), indent, limits)]
 
 

@@ -85,6 +85,7 @@ async def test_a_question_gets_one_message_with_the_quote_and_its_source(telegra
     headline = "Ukraine rejects Russian demands in Istanbul, but prisoners will be exchanged"
     assert f"The Harbour Courier · {headline} · 2025-05-16 · Mira Halvorsen, Tomas Adeyemi" in answer.plain
     assert answer.plain.startswith(QUOTE)
+    assert answer.plain.splitlines()[-1].startswith("This report is ")
     assert answer.labels[-2:] == ["More context", "Not right"]
     assert not answer.preview
     assert telegram.refusals == []

@@ -84,6 +84,13 @@ def test_several_citations_are_numbered() -> None:
     assert lines[-2] == "   undated"
 
 
+def test_an_old_report_says_how_old_it_is() -> None:
+    asked = Question("what did Russia demand?", date(2026, 11, 24))
+    lines = plain(answer(revision(1), revision(2, published=None), question=asked))
+    assert [line.strip() for line in lines if "months old" in line] == ["This report is 18 months old."]
+    assert lines.index("   This report is 18 months old.") < lines.index("2  > " + QUOTE)
+
+
 def test_a_screen_shows_the_quote_in_its_dimmed_context_and_wraps_at_words() -> None:
     text = printed(answer(revision(), question=Question("what?", TODAY)), SCREEN)
     assert "\x1b[2mOfficials met in Istanbul on Friday.\x1b[0m" in text

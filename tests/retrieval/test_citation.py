@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from corpus.archive import Archive, Revision, open_archive
 from corpus.article import make_article
 from corpus.passages import passages
-from retrieval.citation import CONTEXT, FalseQuote, check, cite, link
+from retrieval.citation import CONTEXT, FalseQuote, age, check, cite, link
+from retrieval.question import Question
 
 TEXT = (
     "Russia demanded the immediate withdrawal of Ukrainian forces from the Donbas, Kremlin spokesman Dmitry Peskov "
@@ -41,6 +42,17 @@ def test_a_citation_is_the_words_at_its_offsets(archive: Archive) -> None:
     assert check(citation, archive) is citation
     assert (citation.quote, citation.before, citation.after) == (TEXT[: FIRST[1]], "", " Kyiv rejected the demand.")
     assert citation.context == TEXT
+
+
+@pytest.mark.parametrize(
+    ("today", "months"),
+    [(date(2025, 5, 16), None), (date(2025, 7, 15), None), (date(2025, 7, 16), 2), (date(2026, 5, 16), 12)],
+)
+def test_a_report_is_old_after_so_many_days(archive: Archive, today: date, months: int | None) -> None:
+    citation = cite(stored(archive, TEXT), FIRST)
+    assert age(citation, Question("who?", today, old_after=60)) == months
+    undated = replace(citation, article=replace(citation.article, published=None))
+    assert age(undated, Question("who?", today, old_after=60)) is None
 
 
 # Each of these passed the matcher of a well-known tool that compares quotes approximately.
