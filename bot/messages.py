@@ -60,6 +60,11 @@ NO_TELEGRAM_LIBRARY = "The Telegram channel is not installed. Install it with: p
 UNREADABLE_ENV = "The file .env cannot be read. Save it as UTF-8 text that this user may read."
 
 
+def bad_webhook(url: str, why: str) -> str:
+    refused = f"Telegram does not take the address {printable(url)!r} for --webhook: {why}."
+    return f"{refused} Give it a public https:// address."
+
+
 def bad_setting(variable: str, value: str, need: str) -> str:
     return f"{variable} cannot be {printable(value[:100])!r}. {need}." if value else f"{variable} is wrong. {need}."
 

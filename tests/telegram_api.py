@@ -260,6 +260,10 @@ class Telegram:
         refusal = Refusal(429, f"retry after {retry_after}", retry_after=retry_after)
         self._faults.setdefault(method, []).extend([refusal] * number)
 
+    def refuse(self, method: str, why: str) -> None:
+        """The next call of this method is a bad request."""
+        self._faults.setdefault(method, []).append(Refusal(400, why))
+
     def hold(self) -> None:
         """Keeps updates back, until they are released together."""
         self._held = []

@@ -669,5 +669,7 @@ def run(office: Office, settings: Settings, webhook: str = "", port: int = 8443)
             app.run_polling(allowed_updates=UPDATES, bootstrap_retries=3)
     except InvalidToken as error:
         raise BadSettings(messages.BAD_TOKEN) from error
+    except BadRequest as error:
+        raise BadSettings(messages.bad_webhook(webhook, line(str(error)))) from error
     except NetworkError as error:
         raise BadSettings(messages.NO_TELEGRAM) from error

@@ -322,16 +322,20 @@ async def test_the_commands_are_listed_in_every_language(telegram: Telegram, off
     assert {one["command"] for one in telegram.commands["de"]} >= {"ask", "verify", "export"}
 
 
-async def test_telegram_may_call_instead_of_being_polled(telegram: Telegram, office: Office) -> None:
-    app = application(office, telegram.token, telegram.url)
+def free_port() -> str:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        return str(free.getsockname()[1])
+
+
+async def test_telegram_may_call_instead_of_being_polled(telegram: Telegram, office: Office) -> None:
+    app = application(office, telegram.token, telegram.url)
+    port = free_port()
     here = f"http://127.0.0.1:{port}/telegram"
     async with app:
         assert app.updater
         await app.start()
-        await app.updater.start_webhook("127.0.0.1", port, "telegram", webhook_url=here, secret_token="s" * 20)
+        await app.updater.start_webhook("127.0.0.1", int(port), "telegram", webhook_url=here, secret_token="s" * 20)
         answer = await telegram.ask(HERE, ADA, DEMAND)
         async with aiohttp.ClientSession() as session, session.post(here, json={"update_id": 1}) as forged:
             status = forged.status
@@ -441,19 +445,35 @@ async def test_updates_in_the_wrong_order_give_one_answer(telegram: Telegram, of
 
 
 @asynccontextmanager
-async def started(telegram: Telegram, stocked: House, place: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+async def started(
+    telegram: Telegram, stocked: House, place: Path, *options: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """`pullquote telegram` as a person starts it."""
     given = {"PULLQUOTE_TELEGRAM_TOKEN": telegram.token, "PULLQUOTE_TELEGRAM_API": telegram.url}
     given |= {"PULLQUOTE_DATA": str(stocked.settings.data), "PULLQUOTE_MODELS": str(stocked.settings.models)}
     given |= {"PULLQUOTE_ENGINE": "onnxruntime"}
-    command = (sys.executable, "-m", "bot.cli", "telegram", "--sample")
-    process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **given}, cwd=place)
+    command = (sys.executable, "-m", "bot.cli", "telegram", "--sample", *options)
+    process = await asyncio.create_subprocess_exec(
+        *command, env={**os.environ, **given}, cwd=place, stderr=asyncio.subprocess.PIPE
+    )
     try:
         yield process
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGKILL)
         await process.wait()
+
+
+async def test_an_address_that_telegram_does_not_call_is_one_sentence(
+    telegram: Telegram, stocked: House, tmp_path: Path
+) -> None:
+    telegram.refuse("setWebhook", "bad webhook: An HTTPS URL must be provided for webhook")
+    options = ("--webhook", "http://n.example/t", "--port", free_port())
+    async with started(telegram, stocked, tmp_path, *options) as process:
+        said = (await process.communicate())[1].decode().splitlines()[-1]
+    assert process.returncode == 1
+    assert said.startswith("Telegram does not take the address 'http://n.example/t' for --webhook: Bad webhook: ")
+    assert said.endswith(" Give it a public https:// address.")
 
 
 async def test_a_crash_loses_no_question(telegram: Telegram, stocked: House, tmp_path: Path) -> None:
