@@ -7,6 +7,7 @@ output is the confidence: the chance that the archive supports the answer.
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -46,6 +47,7 @@ REPEATS = 0.6  # and at most this share of its words in common with one already 
 _COSINE_TELLS, _WORDS_TELL = 1.0, 0.5  # log odds on top of the trees, whose quiz questions share few words with answers
 _TURNED = 6.0  # log odds off a sentence in which the one asked about is not the one who acts
 _PRIOR_WEIGHT = 0.25  # of the passage's score, when sentences are chosen for encoding
+_PERSON = re.compile(r"[“\"'‘]?(?:But |And |Yet |So )?(?:he|she|they|his|her|their)\b", re.IGNORECASE)
 _SHORT = 4  # words; shorter sentences are captions, bylines and "Read more"
 
 Vector = NDArray[np.float64]
@@ -298,8 +300,21 @@ def _article(evidence: Evidence, run: Run) -> str:
 
 def _choice(evidence: Evidence, run: Run) -> Choice:
     one = evidence.seen[run.passage]
-    start, end = one.passage.sentences[run.first][0], one.passage.sentences[run.last][1]
+    first, last = with_name(one, run.first, run.last)
+    start, end = one.passage.sentences[first][0], one.passage.sentences[last][1]
     return Choice(one.found.stored.revision, (start, end), run.chance)
+
+
+def with_name(one: Seen, first: int, last: int) -> Span:
+    """A quote that begins with "he" or "they" takes the sentence before along, where the name stands, if it may."""
+    before = first - 1
+    longer = before >= 0 and (before, last) in runs(one) and _PERSON.match(one.sentences[first])
+    return (before, last) if longer and _same_paragraph(one, before, first) else (first, last)
+
+
+def _same_paragraph(one: Seen, this: int, following: int) -> bool:
+    between = slice(one.passage.sentences[this][1], one.passage.sentences[following][0])
+    return "\n" not in one.passage.article.text[between]
 
 
 def confidence_row(evidence: Evidence, odds: Vector, chances: Sequence[Run], weights: Vector) -> Vector:

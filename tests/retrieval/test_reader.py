@@ -10,6 +10,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from benchmarks.fit_reader import as_trees
 from corpus.archive import FOREVER, Revision, StoredPassage
+from corpus.article import Span
 from corpus.passages import passages
 from retrieval.answer import Found
 from retrieval.features import (
@@ -25,7 +26,7 @@ from retrieval.features import (
     take_apart,
 )
 from retrieval.keywords import asked
-from retrieval.reader import SENTENCES, fitted_from_json, load_fitted, logistic, pick
+from retrieval.reader import SENTENCES, fitted_from_json, load_fitted, logistic, pick, with_name
 from tests.words import an_article
 
 TODAY = date(2025, 5, 26)
@@ -64,6 +65,25 @@ def test_a_run_is_one_to_three_sentences_within_sixty_words() -> None:
     twenty = "Word " * 19 + "end."
     [one] = seen(" ".join([twenty, twenty, twenty, "Short one."]))
     assert runs(one) == [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (1, 3), (2, 2), (2, 3), (3, 3)]
+
+
+@pytest.mark.parametrize(
+    ("text", "quote", "whole"),
+    [
+        ("Ada Lovelace led the talks. She left at noon. It rained.", (1, 1), (0, 1)),
+        ("Ada Lovelace led the talks. But her side left. It rained.", (1, 2), (0, 2)),
+        ("Ada Lovelace led the talks. The talks ended. She left.", (1, 2), (1, 2)),
+        ("She left at noon. It rained.", (0, 0), (0, 0)),
+        ("One. Two. She left. It rained.", (2, 2), (1, 2)),
+        ("The talks are over.\n\nShe left at noon, as the whole of the town could see.", (1, 1), (1, 1)),
+        ("Word " * 57 + "end. She left.", (1, 1), (0, 1)),
+        ("Word " * 58 + "end. She left.", (1, 1), (1, 1)),
+        ("Sheila left. Theory won. Hermann came.", (1, 2), (1, 2)),
+    ],
+)
+def test_a_pronoun_takes_the_sentence_before_along(text: str, quote: Span, whole: Span) -> None:
+    [one] = seen(text)
+    assert with_name(one, *quote) == whole
 
 
 def test_a_long_sentence_is_quoted_whole() -> None:
