@@ -73,6 +73,8 @@ def _citation(citation: Citation) -> dict[str, object]:
     article = citation.article
     return {
         "quote": citation.quote,
+        "speaker": citation.speaker,
+        "cue": citation.cue,
         "start": citation.start,
         "end": citation.end,
         "url": article.url,

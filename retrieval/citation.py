@@ -7,6 +7,7 @@ from corpus.archive import Revision
 from corpus.article import Article, Span
 from retrieval.fragment import fragment_link
 from retrieval.question import Question
+from retrieval.speaker import attribution
 
 MONTH = 365.25 / 12  # days
 CONTEXT = 240  # characters of context wanted on either side of a quote
@@ -34,6 +35,8 @@ class Citation:
     number: int  # which revision of its article that is; 1 is the first
     before: str  # the article's words just before the quote
     after: str
+    speaker: str = ""  # the article's words for who says the quote; "" where that is not determined
+    cue: str = ""  # the article's word of saying: "said", "according to"
 
     @property
     def context(self) -> str:
@@ -45,6 +48,7 @@ def cite(revision: Revision, span: Span) -> Citation:
     start, end = span
     text = revision.article.text
     first, last = _context(text, start, end)
+    said = attribution(text, span)
     return Citation(
         quote=text[start:end],
         start=start,
@@ -54,6 +58,8 @@ def cite(revision: Revision, span: Span) -> Citation:
         number=revision.number,
         before=text[first:start],
         after=text[end:last],
+        speaker=said.speaker if said else "",
+        cue=said.cue if said else "",
     )
 
 
@@ -86,7 +92,8 @@ def age(citation: Citation, question: Question) -> int | None:
 
 def _attributed(citation: Citation) -> tuple[object, ...]:
     article = citation.article
-    return article.url, article.title, article.outlet, article.authors, article.published, citation.number
+    source = article.url, article.title, article.outlet, article.authors, article.published, citation.number
+    return *source, citation.speaker, citation.cue
 
 
 def _context(text: str, start: int, end: int) -> Span:

@@ -42,6 +42,8 @@ def test_a_citation_is_the_words_at_its_offsets(archive: Archive) -> None:
     assert check(citation, archive) is citation
     assert (citation.quote, citation.before, citation.after) == (TEXT[: FIRST[1]], "", " Kyiv rejected the demand.")
     assert citation.context == TEXT
+    assert (citation.speaker, citation.cue) == ("Kremlin spokesman Dmitry Peskov", "said")
+    assert cite(stored(archive, "It rained all day."), (0, 18)).speaker == ""
 
 
 @pytest.mark.parametrize(
@@ -86,6 +88,9 @@ def test_a_false_quote_is_refused(archive: Archive, false: str) -> None:
         {"before": "It is not true that "},
         {"after": " Kyiv accepted the demand."},
         {"number": 2},
+        {"speaker": ""},
+        {"speaker": "Dmitry Peskov"},
+        {"cue": "denied"},
         {"revision": 999},
     ],
 )
