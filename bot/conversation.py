@@ -8,16 +8,17 @@ from difflib import get_close_matches
 from typing import Literal, Protocol
 
 from bot import messages
-from bot.followup import complete, points_back, topic
+from bot.followup import asks_who_said, complete, points_back, topic
 from bot.store import Given, Mark, Store, digest, mark, short_id
 from bot.verify import FEWEST, match, quoted
 from corpus.archive import Archive, NoSuchArticle, Revision, StoredPassage
 from corpus.article import BadArticle, line
 from corpus.intake import Busy
 from retrieval.answer import RETRIEVED, Answer
-from retrieval.citation import Citation, FalseQuote, cite, link
+from retrieval.citation import Citation, FalseQuote, age, cite, link
 from retrieval.question import OLD_AFTER, TURNED_ROUND, BadQuestion, Question, read_question
 from retrieval.scope import Scope
+from retrieval.speaker import quotes
 
 MORE = 600  # characters that /more adds on either side, up to the end of a paragraph
 OUTLETS = 15  # named by /sources
@@ -174,10 +175,12 @@ class Conversation:
         except (BadArticle, FalseQuote, NoSuchArticle, Busy) as error:
             return str(error)
 
-    def ask(self, text: str, context: str = "") -> Answer | str:
+    def ask(self, text: str, context: str = "") -> Reply:
         """The answer; a follow-up is completed from `context`, or from the turn before. Raises BadQuestion."""
         text = line(text)
         last = _Turn(line(context), "", ()) if context else self._last
+        if not context and asks_who_said(text) and (again := self._again()):
+            return again if speaker(again.citation) else self._say(messages.OWN_REPORT)
         whole = complete(text, last.question, last.text) if last else complete(text, "")
         question = read_question(
             whole, today=self._scope.as_of or self._today(), scope=self._scope, citations=self._citations, said=text
@@ -187,6 +190,10 @@ class Conversation:
         self._last = _Turn(about, answer.text, answer.citations, _behind(answer))
         self._shown = first(answer) if answer.citations else None
         return answer
+
+    def _again(self) -> Shown | None:
+        """The citation that was shown last."""
+        return self._shown
 
     def _in_its_articles(self, question: Question, text: str, last: _Turn | None) -> Answer | None:
         """The answer from the articles that the turn before cites, where the question points back to them."""
@@ -307,7 +314,7 @@ class Stored(Conversation):
         alone = line(text).lower() in ON_MESSAGES
         return super().reply(f"{text} {context}" if alone else text, context)
 
-    def ask(self, text: str, context: str = "") -> Answer | str:
+    def ask(self, text: str, context: str = "") -> Reply:
         if refused := self._over():
             return refused
         answer = super().ask(text, context)
@@ -315,6 +322,10 @@ class Stored(Conversation):
             self._turn_id = self._kept(answer, self._last.question)
             self._store.set_turn(self._person.place, self._turn_id, self._scope)
         return answer
+
+    def _again(self) -> Shown | None:
+        found = self.opened(self._last.id) if self._last and self._last.id else ""
+        return found if isinstance(found, Shown) else None
 
     def new(self) -> str:
         self._turn_id = ""
@@ -524,7 +535,8 @@ class Stored(Conversation):
         known = (", ".join(article.authors), article.outlet, f"“{article.title}”", day)
         accessed = self._say(messages.EXPORT_ACCESSED, day=self._today().isoformat())
         hashed = self._say(messages.EXPORT_HASH, digest=digest(article.text))
-        return f"“{citation.quote}”\n{'. '.join(filter(None, known))}. {link(citation)} ({accessed}).\n{hashed}"
+        said = "\n".join([f"“{citation.quote}”", *speaker(citation, self._person.language)])
+        return f"{said}\n{'. '.join(filter(None, known))}. {link(citation)} ({accessed}).\n{hashed}"
 
 
 def _behind(answer: Answer) -> tuple[Revision, ...]:
@@ -537,6 +549,22 @@ def first(answer: Answer, stored: str = "") -> Shown:
     """The first citation of an answer that has some; `stored` is the id that the answer is kept under."""
     citation = answer.citations[0]
     return Shown(citation, 1, len(answer.citations), answer.question, carried_by(answer, citation), stored)
+
+
+def notes(shown: Shown, language: str = "") -> list[str]:
+    """What a person should know of a citation besides its source, a sentence each."""
+    months = age(shown.citation, shown.question)
+    lines = speaker(shown.citation, language)
+    lines += [messages.say(messages.OLD, language, months=months)] if months else []
+    outlets = ", ".join(shown.copies)
+    return [*lines, *([messages.say(messages.CHAT_ALSO, language, outlets=outlets)] if outlets else [])]
+
+
+def speaker(citation: Citation, language: str = "") -> list[str]:
+    """Who says what is quoted; that this is not determined, where somebody's words are; else nothing."""
+    if citation.speaker:
+        return [messages.say(messages.SPEAKER, language, speaker=citation.speaker, cue=citation.cue)]
+    return [messages.say(messages.NO_SPEAKER, language)] if quotes(citation.quote) else []
 
 
 def carried_by(answer: Answer, citation: Citation) -> tuple[str, ...]:

@@ -33,6 +33,11 @@ _WHO_IS = re.compile(r"(?:who|what) (?:is|was)\s+(?P<name>[\w’'-]+)", re.I)
 _NAME = re.compile(r"\b[^\W\d_a-z][\w’'-]*(?: (?:of |de |al |von |van )?[^\W\d_a-z][\w’'-]*)*")
 _PRONOUN = re.compile(r"\b(?P<his>his|their|its|her(?=\s+\w))\b|\b(?:he|him|she|her|they|them|it)\b", re.I)
 _EVENT = re.compile(r"\b(?:that|this|it)(?=\s*(?:$|[?.!]|happen|(?:mean|work|start|begin|end)\w*\s*\W*$))", re.I)
+_WHO_SAID = re.compile(
+    r"who(?:’s|'s| was| is| has| had)? (?:said|says|saying|told|claimed|claims|speaking|quoted)"
+    r"(?: (?:him|her|them|us))?(?: (?:it|that|this|so))?\W*",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"[^\W_](?:[\w’'-]*\w)?")
 
 
@@ -49,6 +54,11 @@ def is_followup(question: str) -> bool:
     if _opened(question) and (not _ASKING.match(words) or _wants_setting(words)):
         return len(_content(words)) < 4
     return len(_content(words)) < 2 and (not _names(words) or _is_phrase(words))
+
+
+def asks_who_said(question: str) -> bool:
+    """Such as "who said it?", "and who told them that?"."""
+    return bool(_WHO_SAID.fullmatch(_bare(question)))
 
 
 def points_back(question: str) -> bool:

@@ -124,7 +124,6 @@ NEAREST = "The nearest headlines:"
 UNDATED = "undated"
 UNDERSTOOD = "Understood as: {question}"
 SURE, FAIRLY_SURE, UNSURE = "sure", "fairly sure", "not very sure"
-COPIES = "also carried by {outlets}"
 
 
 def looked(filtered: str) -> str:
@@ -345,6 +344,9 @@ LOOKED_AT = "Looked at articles {filters}."
 CLOSEST = "The nearest headlines, which do not answer it:"
 READ_AS = "Understood as: {question}"
 NO_DAY = "undated"
+SPEAKER = "Speaker: {speaker} (“{cue}”)"
+NO_SPEAKER = "Speaker: not determined"
+OWN_REPORT = "The quote is the outlet's own report; the article names nobody who said it."
 OLD = "This report is {months} months old."
 SINCE_DAY = "published since {day}"
 UNTIL_DAY = "published until {day}"
@@ -406,7 +408,8 @@ CHAT = (
     *(COMMAND_VERIFY, COMMAND_EXPORT, COMMAND_HELP, ASK_WHAT),
     *(BUTTON_NEXT, BUTTON_MORE, BUTTON_WRONG, BUTTON_BACK, WHY_WRONG, WRONG_ANSWER, WRONG_QUOTE, OUT_OF_DATE, THANKS),
     *(GONE, UNKNOWN_ANSWER, SOURCE_OF, NOT_FOUND, LOOKED_FOR, LOOKED_AT, CLOSEST, READ_AS),
-    *(NO_DAY, OLD, SINCE_DAY, UNTIL_DAY, BETWEEN_DAYS, BY_OUTLET, FROM_WORDS, CHAT_ONLY, CHAT_ALSO, EMPTY_CHAT),
+    *(NO_DAY, SPEAKER, NO_SPEAKER, OWN_REPORT, OLD, SINCE_DAY, UNTIL_DAY, BETWEEN_DAYS, BY_OUTLET, FROM_WORDS),
+    *(CHAT_ONLY, CHAT_ALSO, EMPTY_CHAT),
     *(NO_SUCH_COMMAND, HOLDINGS, NOTHING_HELD, OUTLETS_HELD, NO_INTAKE),
     *(VERIFY_WHAT, VERIFY_EXACT, VERIFY_NEAR, VERIFY_NONE, EXPORT_NONE, EXPORT_ACCESSED, EXPORT_HASH),
     *(STRANGER, STRANGER_NOTE, WELCOME_IN, BAD_CODE, INVITED, DEEP_LINK, ADMINS_ONLY),

@@ -11,6 +11,7 @@ from corpus.article import Span, normalise
 
 NEAR = 0.75  # share of words in common, in order, from which a passage is a near match
 FEWEST = 3  # words of a quotation
+_AROUND = "\"'.,;:!?()[]"
 _MARKS = str.maketrans("“”„‟«»‘’‚‛‹›`´", "\"\"\"\"\"\"''''''''")
 
 
@@ -46,18 +47,32 @@ def exact(quotation: str, text: str) -> Span | None:
 
 
 def _near(quotation: str, stored: StoredPassage) -> Iterable[tuple[float, Match]]:
-    wanted = quotation.translate(_MARKS).split()
-    spans = [one.span() for one in re.finditer(r"\S+", stored.passage.text)]
-    words = [stored.passage.text[slice(*one)].translate(_MARKS) for one in spans]
-    first = _window(wanted, words)
-    window = words[first : first + len(wanted)]
-    matcher = SequenceMatcher(None, wanted, window, autojunk=False)
+    text = stored.passage.text
+    wanted = quotation.translate(_MARKS).strip(_AROUND).split()
+    spans = [one.span() for one in re.finditer(r"\S+", text)]
+    words = [text[slice(*one)].translate(_MARKS) for one in spans]
+    first = _window(list(map(_bare, wanted)), list(map(_bare, words)))
+    start, end = _trimmed(text, spans[first][0], spans[min(first + len(wanted), len(spans)) - 1][1])
+    window = text[start:end].translate(_MARKS).split()
+    matcher = SequenceMatcher(None, list(map(_bare, wanted)), list(map(_bare, window)), autojunk=False)
     if matcher.ratio() >= NEAR:
-        offset, last = stored.passage.start, spans[first + len(window) - 1][1]
+        offset = stored.passage.start
         yield (
             matcher.ratio(),
-            Match(stored.revision, (offset + spans[first][0], offset + last), _marked(matcher, wanted, window)),
+            Match(stored.revision, (offset + start, offset + end), _marked(matcher, wanted, window)),
         )
+
+
+def _trimmed(text: str, start: int, end: int) -> Span:
+    """Without the marks at either end, which belong to the sentence rather than to the words."""
+    part = text[start:end].translate(_MARKS)
+    lead = len(part) - len(part.lstrip(_AROUND))
+    return start + lead, max(start + len(part.rstrip(_AROUND)), start + lead + 1)
+
+
+def _bare(word: str) -> str:
+    """Without the marks around it, so that a quotation may begin or end where the article's sentence goes on."""
+    return word.strip(_AROUND) or word
 
 
 def _window(wanted: list[str], words: list[str]) -> int:
@@ -70,8 +85,9 @@ def _window(wanted: list[str], words: list[str]) -> int:
 def _marked(matcher: "SequenceMatcher[str]", wanted: list[str], window: list[str]) -> str:
     parts = []
     for kind, a, b, c, d in matcher.get_opcodes():
-        if kind == "equal":
-            parts += wanted[a:b]
+        if kind == "equal":  # but for the marks around a word
+            pairs = zip(wanted[a:b], window[c:d], strict=True)
+            parts += [one if one == other else f"[-{one}-] {{+{other}+}}" for one, other in pairs]
         else:
             parts += [f"[-{' '.join(wanted[a:b])}-]"] if b > a else []
             parts += [f"{{+{' '.join(window[c:d])}+}}"] if d > c else []

@@ -37,6 +37,7 @@ from retrieval.features import (
 from retrieval.keywords import asked as asked_words
 from retrieval.question import Question
 from retrieval.roles import roles, turned_round
+from retrieval.speaker import attribution
 
 PASSAGES = 8  # read sentence by sentence
 SENTENCES = 12  # of them, encoded: most of what a warm question costs, and more of them gain nothing
@@ -300,21 +301,36 @@ def _article(evidence: Evidence, run: Run) -> str:
 
 def _choice(evidence: Evidence, run: Run) -> Choice:
     one = evidence.seen[run.passage]
-    first, last = with_name(one, run.first, run.last)
-    start, end = one.passage.sentences[first][0], one.passage.sentences[last][1]
-    return Choice(one.found.stored.revision, (start, end), run.chance)
+    span = _span(one, with_name(one, run.first, run.last))
+    return Choice(one.found.stored.revision, span, run.chance)
 
 
 def with_name(one: Seen, first: int, last: int) -> Span:
-    """A quote that begins with "he" or "they" takes the sentence before along, where the name stands, if it may."""
-    before = first - 1
-    longer = before >= 0 and (before, last) in runs(one) and _PERSON.match(one.sentences[first])
-    return (before, last) if longer and _same_paragraph(one, before, first) else (first, last)
+    """A quote takes a neighbouring sentence along where that names who speaks, or whom "he" or "they" stands for."""
+    for wider in ((first - 1, last), (first, last + 1)):
+        if wider in runs(one) and _names_who(one, (first, last), wider) and _same_paragraph(one, *wider):
+            return wider
+    return first, last
 
 
-def _same_paragraph(one: Seen, this: int, following: int) -> bool:
-    between = slice(one.passage.sentences[this][1], one.passage.sentences[following][0])
-    return "\n" not in one.passage.article.text[between]
+def _names_who(one: Seen, run: Span, wider: Span) -> bool:
+    """Whether the sentence that `wider` adds holds the words for the speaker, or stands before a pronoun."""
+    if wider[0] < run[0] and _PERSON.match(one.sentences[run[0]]):
+        return True
+    said = attribution(one.passage.article.text, _span(one, run))
+    if said is None:
+        return False
+    start, end = _span(one, run)
+    first, last = _span(one, wider)
+    return first <= said.mention[0] < last and not start <= said.mention[0] < end
+
+
+def _span(one: Seen, run: Span) -> Span:
+    return one.passage.sentences[run[0]][0], one.passage.sentences[run[1]][1]
+
+
+def _same_paragraph(one: Seen, first: int, last: int) -> bool:
+    return "\n" not in one.passage.article.text[slice(*_span(one, (first, last)))]
 
 
 def confidence_row(evidence: Evidence, odds: Vector, chances: Sequence[Run], weights: Vector) -> Vector:

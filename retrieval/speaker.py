@@ -94,6 +94,11 @@ class Said:
     way: str
 
 
+def quotes(text: str) -> bool:
+    """Whether it holds somebody's words in quotation marks, more than a mere term."""
+    return any(text.count(" ", *found.span()) >= A_FEW - 1 for found in _QUOTATION.finditer(text))
+
+
 def attribution(text: str, span: Span, sure: float = SURE) -> Attribution | None:
     """Who says the words at `span`; None where nobody is said to, where two do, and where it is not plain."""
     if span[1] - span[0] > LONGEST_QUOTE or (scene := scene_around(text, span)) is None:

@@ -33,14 +33,28 @@ from telegram.ext import AIORateLimiter, Application, ApplicationBuilder, BaseUp
 from telegram.helpers import create_deep_linked_url
 
 from bot import messages
-from bot.conversation import WRONG, End, Export, Office, Person, Reply, Shown, Sources, Stored, Verified, first
+from bot.conversation import (
+    WRONG,
+    End,
+    Export,
+    Office,
+    Person,
+    Reply,
+    Shown,
+    Sources,
+    Stored,
+    Verified,
+    first,
+    notes,
+    speaker,
+)
 from bot.settings import BadSettings, Settings
 from bot.store import Store
 from corpus.archive import Revision
 from corpus.article import Article, line
 from corpus.sources.files import MAX_DOCUMENT
 from retrieval.answer import Answer, Reason
-from retrieval.citation import Citation, age, link
+from retrieval.citation import Citation, link
 from retrieval.question import Question
 
 LONGEST = 4_096  # UTF-16 units of a message, markup aside
@@ -165,11 +179,8 @@ def render(reply: Reply, language: str = "", answer: str = "", bot: str = "") ->
 
 def _shown(shown: Shown, language: str) -> Message:
     """What was understood, the answer, the passage around it, where that stands."""
-    head, copies = _understood(shown.question, language), _cut(", ".join(shown.copies), FIELD)
-    foot = (
-        [messages.say(messages.OLD, language, months=months)] if (months := age(shown.citation, shown.question)) else []
-    )
-    foot += [messages.say(messages.CHAT_ALSO, language, outlets=copies)] if copies else []
+    head = _understood(shown.question, language)
+    foot = [_cut(one, FIELD) for one in notes(shown, language)]
     if shown.count > 1:
         foot.append(messages.say(messages.SOURCE_OF, language, number=shown.number, count=shown.count))
     quote = shown.citation.quote
@@ -180,7 +191,9 @@ def _shown(shown: Shown, language: str) -> Message:
 
 def _verified(verified: Verified, language: str) -> Message:
     said = messages.say(messages.VERIFY_EXACT if verified.exact else messages.VERIFY_NEAR, language)
-    return Message(_cited(verified.citation, language, [said, *filter(None, [_cut(verified.differences, 1_500)])], ()))
+    head = [said, *filter(None, [_cut(verified.differences, 1_500)])]
+    foot = [_cut(one, FIELD) for one in speaker(verified.citation, language)]
+    return Message(_cited(verified.citation, language, head, foot))
 
 
 def _refusal(answer: Answer, language: str) -> Message:
@@ -468,7 +481,8 @@ class Desk:
             conversation.resume(noted[0])
         text = asked.text.removeprefix("/ask ") if asked.context else asked.text
         reply = conversation.reply(text, asked.context)
-        return reply, conversation.answer_id if isinstance(reply, Answer) else "", False
+        shown = reply.answer if isinstance(reply, Shown) else ""
+        return reply, conversation.answer_id if isinstance(reply, Answer) else shown, False
 
     async def _note(self, who: Person) -> None:
         """To the administrators, those who ever wrote to the bot."""

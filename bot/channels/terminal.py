@@ -10,11 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from bot import messages
-from bot.conversation import Conversation, End, Export, Reply, Shown, Sources, Verified, carried_by
+from bot.conversation import Conversation, End, Export, Reply, Shown, Sources, Verified, carried_by, notes, speaker
 from corpus.archive import Revision
 from corpus.article import Article, line
 from retrieval.answer import Answer, Reason
-from retrieval.citation import Citation, age, link
+from retrieval.citation import Citation, link
 
 WIDEST = 100  # columns; longer lines are hard to read
 LONG_CELL = 20  # characters from which a cell of --explain may be wrapped
@@ -56,7 +56,7 @@ def render(reply: Reply, limits: Limits) -> Message:
     if isinstance(reply, Sources):
         return _headlines(reply.revisions, limits)
     if isinstance(reply, Verified):
-        return [Block(Text(reply.differences)), *_citation(reply.citation, limits)]
+        return [Block(Text(reply.differences)), *_citation(reply.citation, limits, known=speaker(reply.citation))]
     if isinstance(reply, Export):
         return [Block(Text(reply.text))]
     return [] if isinstance(reply, End) else [Block(Text(messages.printable(reply)))]
@@ -152,20 +152,17 @@ def _understood(answer: Answer) -> Message:
 
 
 def _shown(shown: Shown, limits: Limits) -> Message:
-    months = age(shown.citation, shown.question)
-    notes = [messages.OLD.format(months=months)] if months else []
-    notes += [messages.COPIES.format(outlets=", ".join(shown.copies))] if shown.copies else []
-    return _citation(shown.citation, limits, f"{shown.number}" if shown.count > 1 else "", notes)
+    return _citation(shown.citation, limits, f"{shown.number}" if shown.count > 1 else "", notes(shown))
 
 
-def _citation(citation: Citation, limits: Limits, number: str = "", notes: Sequence[str] = ()) -> Message:
+def _citation(citation: Citation, limits: Limits, number: str = "", known: Sequence[str] = ()) -> Message:
     indent = 3 if number else 0
     quote = _in_context(citation) if limits.styled else _marked(citation)
     blocks = [Block(quote[0], indent, mark=number)]
     for part in quote[1:]:
         blocks += [BLANK, Block(part, indent)] if limits.styled else [Block(part, indent)]
     blocks += [Block(Text(citation.article.title), indent), Block(_byline(citation.article), indent)]
-    blocks += [Block(Text(note, style="dim"), indent) for note in notes]
+    blocks += [Block(Text(messages.printable(one), style="dim"), indent) for one in known]
     return [*blocks, _link(citation.article.url, link(citation), indent, limits)]
 
 

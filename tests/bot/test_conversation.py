@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from bot import messages
-from bot.conversation import Conversation, End, Shown, Sources, read_day, wider
+from bot.conversation import Conversation, End, Shown, Sources, notes, read_day, wider
 from corpus.archive import FOREVER, Revision, StoredPassage
 from corpus.article import Passage, make_article
 from corpus.sentences import sentences
@@ -125,8 +125,27 @@ def test_where_the_same_article_does_not_tell_the_archive_is_asked() -> None:
     assert [one.scope.revisions for one in elsewhere.asked] == [(), (1,), ()]
 
 
+def test_who_said_it_shows_the_quote_again_with_its_speaker() -> None:
+    desk = Desk(
+        revision(1, "The mayor spoke. “We expected a flood of visitors,” said Ingrid Solheim. The hall was full.")
+    )
+    conversation = Conversation(desk, today=lambda: TODAY)
+    conversation.reply("how many visitors?")
+    again = conversation.reply("and who said that?")
+    assert isinstance(again, Shown)
+    assert again.citation.quote == "“We expected a flood of visitors,” said Ingrid Solheim."
+    assert notes(again) == ["Speaker: Ingrid Solheim (“said”)"]
+    assert len(desk.asked) == 1
+
+
+def test_nobody_said_what_the_outlet_reports(desk: Desk, conversation: Conversation) -> None:
+    conversation.reply("what is planned?")
+    assert conversation.reply("who said it?") == messages.OWN_REPORT
+    assert len(desk.asked) == 1
+
+
 def test_what_adds_nothing_is_not_what_the_next_turn_leans_on(desk: Desk, conversation: Conversation) -> None:
-    for said in ("what did Russia demand?", "who said it?", "when was that?"):
+    for said in ("what did Russia demand?", "why was that?", "when was that?"):
         conversation.reply(said)
     assert desk.asked[-1].text == "when did Russia demand?"
 

@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from bot import messages
 from bot.cli import cli
 from bot.settings import in_force, load_settings
 from bot.store import TRIES, Given, Mark, open_store
-from bot.verify import exact, quoted
+from bot.verify import exact, match, quoted
+from corpus.archive import FOREVER, Revision, StoredPassage
+from corpus.article import Passage, make_article, normalise
 from corpus.database import DatabaseError
 from retrieval.scope import Scope
 
@@ -119,3 +123,38 @@ def test_updates_are_kept_until_they_are_dealt_with(tmp_path: Path) -> None:
     assert store.unfinished("t/7/") == []  # it stopped the program each time
     assert store.unfinished("t/8/") == ["of another bot"]
     store.close()
+
+
+def passage_of(text: str) -> StoredPassage:
+    article = make_article(url="https://n.example/1", title="T", text=text)
+    revision = Revision(1, 1, article, date(2025, 5, 16), FOREVER)
+    return StoredPassage(1, revision, Passage(article, 0, len(article.text), ((0, len(article.text)),)))
+
+
+@pytest.mark.parametrize(
+    ("said", "shown", "differences"),
+    [
+        ("We will never leave", "We will not leave", "We will [-never-] {+not+} leave"),
+        ("we will not leave", "We will not leave", "[-we-] {+We+} will not leave"),
+        ("will not, leave now", "We will not leave", "{+We+} will [-not,-] {+not+} leave [-now-]"),
+        ("entirely other words than those", "", ""),
+    ],
+)
+def test_a_near_match_marks_every_difference(said: str, shown: str, differences: str) -> None:
+    text = "He said: “We will not leave.” Nobody’s home."
+    found = match(quoted(said), [passage_of(text)])
+    if not shown:
+        assert found is None
+        return
+    assert found
+    assert text[slice(*found.span)] == shown
+    assert found.differences == differences
+
+
+@given(st.text(max_size=40), st.text(min_size=1, max_size=60))
+def test_whatever_is_looked_for_is_exact_only_where_it_stands(said: str, text: str) -> None:
+    assume(normalise(text).strip() and quoted(said))
+    stored = passage_of(text)
+    found = match(quoted(said), [stored])
+    if found and not found.differences:
+        assert exact(quoted(said), stored.passage.text) == found.span

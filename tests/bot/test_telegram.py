@@ -103,6 +103,18 @@ async def test_a_follow_up_after_a_restart_leans_on_the_turn_before(telegram: Te
     assert fresh.plain == messages.NEW
 
 
+async def test_who_said_it_is_answered_with_the_speaker(telegram: Telegram, office: Office) -> None:
+    async with running(telegram, office):
+        await telegram.ask(HERE, ADA, "what was never a red card?")
+        again = await telegram.ask(HERE, ADA, "who said it?")
+        exported = await telegram.ask(HERE, ADA, "/export")
+        near = await telegram.ask(HERE, ADA, "/verify “It was never a red card, and nobody in the stadium saw it”")
+    assert "“It was never a red card, and everyone in the stadium saw it,” Hale said." in again.plain
+    for shown in (again, exported, near):
+        assert "Speaker: Jorun Hale (“said”)" in shown.plain.splitlines()
+    assert again.labels[-1] == "Not right"
+
+
 async def test_buttons_work_after_a_restart(telegram: Telegram, office: Office, store: Store) -> None:
     async with running(telegram, office):
         answer = await telegram.ask(HERE, ADA, DEMAND)

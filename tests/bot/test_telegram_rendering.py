@@ -84,7 +84,7 @@ def citations(draw: st.DrawFn) -> Citation:
     start = draw(st.integers(0, len(article.text) - 1))
     end = draw(st.integers(start + 1, len(article.text)))
     quote = article.text[start:end]
-    assume(quote.strip())
+    assume(quote.translate(DELETED).strip())
     first = start + len(quote) - len(quote.lstrip())
     return cite(revision(article), (first, first + len(quote.strip())))
 

@@ -74,6 +74,7 @@ def test_in_a_pipe_the_quote_is_whole_and_marked() -> None:
         f"> {QUOTE}",
         "Talks end",
         "The Courier · 16 May 2025 · Mira Halvorsen",
+        "Speaker: Russia (“demanded”)",
         "https://n.example/1#:~:text=Russia%20demanded%20that%20Ukraine%20withdraw%20from%20four%20regions.",
     ]
 
@@ -81,7 +82,7 @@ def test_in_a_pipe_the_quote_is_whole_and_marked() -> None:
 def test_several_citations_are_numbered() -> None:
     lines = plain(answer(revision(1), revision(2, outlet="", authors=(), published=None)))
     assert [line[:4] for line in lines if line[:1].isdigit()] == ["1  >", "2  >"]
-    assert lines[-2] == "   undated"
+    assert lines[-3] == "   undated"
 
 
 def test_an_old_report_says_how_old_it_is() -> None:
@@ -102,10 +103,19 @@ def test_a_screen_shows_the_quote_in_its_dimmed_context_and_wraps_at_words() -> 
         "Talks end",
         "The Courier · 16 May 2025 · Mira",
         "Halvorsen",
+        "Speaker: Russia (“demanded”)",
         "https://n.example/1",
     ]
     assert "\x1b]8;id=" in text
     assert "#:~:text=Russia%20demanded" in text
+
+
+def test_words_in_quotation_marks_whose_speaker_is_not_plain_say_so() -> None:
+    lines = [
+        plain(answer(revision(text=BEFORE + said)))[5] for said in (f"“{QUOTE[:-3]}.” ", QUOTE.replace("Russia", "It"))
+    ]
+    assert lines[0] == "Speaker: not determined"
+    assert lines[1].startswith("https://")
 
 
 def test_dots_say_where_the_context_is_cut() -> None:
@@ -139,7 +149,7 @@ def test_copies_name_the_other_outlets() -> None:
     first, copy = revision(1), revision(2, outlet="Ledger")
     stored = [StoredPassage(one.id, one, Passage(one.article, 0, 10, ((0, 10),))) for one in (first, copy)]
     found = Found(stored[0], 1.0, 1.0, 0.0, 0, None, copies=(stored[1],))
-    assert "also carried by Ledger" in plain(replace(answer(first), retrieved=(found,)))
+    assert "Also carried by Ledger" in plain(replace(answer(first), retrieved=(found,)))
 
 
 def test_a_refusal_gives_its_reason_and_the_nearest_headlines_without_a_quote() -> None:

@@ -78,10 +78,13 @@ def test_a_run_is_one_to_three_sentences_within_sixty_words() -> None:
         ("The talks are over.\n\nShe left at noon, as the whole of the town could see.", (1, 1), (1, 1)),
         ("Word " * 57 + "end. She left.", (1, 1), (0, 1)),
         ("Word " * 58 + "end. She left.", (1, 1), (1, 1)),
+        ("Anna Lovelace led the talks. “We are done here,” she said. “I am tired.”", (2, 2), (1, 2)),
+        ("Anna Lovelace led the talks. “We are done here,” she said. “I am tired.”", (1, 1), (1, 1)),
+        ("“We are done here.” It was over. Ada Lovelace said: “I am tired.”", (2, 2), (2, 2)),
         ("Sheila left. Theory won. Hermann came.", (1, 2), (1, 2)),
     ],
 )
-def test_a_pronoun_takes_the_sentence_before_along(text: str, quote: Span, whole: Span) -> None:
+def test_a_quote_takes_the_sentence_along_that_names_who_speaks_or_acts(text: str, quote: Span, whole: Span) -> None:
     [one] = seen(text)
     assert with_name(one, *quote) == whole
 
