@@ -37,6 +37,15 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Differing:
+    """What one report says, where others give another figure or day for the same thing."""
+
+    citation: Citation  # of the one sentence
+    words: str  # the figure in it, as written: "nearly 31,000 homes"; stands in the quote
+    update: bool  # the newest of its outlet, where an earlier article of that outlet gave another figure
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The one answer for every channel. Its citations have been proven against the archive."""
 
@@ -48,6 +57,7 @@ class Answer:
     retrieved: tuple[Found, ...]  # best first
     seconds: float
     reason: str = ""  # a Reason and its particulars, where it is a refusal
+    differing: tuple[Differing, ...] = ()  # newest first, undated last; the first citation's figure is one of them
     nearest: tuple[Revision, ...] = ()  # headlines to offer with a refusal
     explained: Mapping[str, object] = field(default_factory=dict)  # what each stage did, for --explain
 
@@ -61,6 +71,7 @@ def to_json(answer: Answer, name: object = None) -> dict[str, object]:
         "confidence": round(answer.confidence, 4),
         "answer": answer.text,
         "citations": [_citation(one) for one in answer.citations],
+        "differing": [_differing(one) for one in answer.differing],
         "retrieved": [_found(one) for one in answer.retrieved[:RETRIEVED]],
         "nearest": [{"title": one.article.title, "url": one.article.url} for one in answer.nearest],
         "filters": _filters(answer.question),
@@ -86,6 +97,12 @@ def _citation(citation: Citation) -> dict[str, object]:
         "link": link(citation),
         "revision": citation.number,
     }
+
+
+def _differing(differing: Differing) -> dict[str, object]:
+    fields = _citation(differing.citation)
+    names = ("url", "title", "outlet", "published", "quote", "start", "end", "link")
+    return {"words": differing.words, "update": differing.update, **{name: fields[name] for name in names}}
 
 
 def _found(found: Found) -> dict[str, object]:

@@ -6,8 +6,9 @@ from dataclasses import replace
 from time import perf_counter
 
 from corpus.archive import Archive, Revision
-from retrieval.answer import Answer, Found, Reason
+from retrieval.answer import Answer, Differing, Found, Reason
 from retrieval.citation import Citation, FalseQuote, check, cite
+from retrieval.differing import Reported, side_by_side
 from retrieval.question import OLD_AFTER, Question
 from retrieval.reader import Reader, Reading
 from retrieval.scope import Scope
@@ -60,7 +61,12 @@ class Desk:
         if not citations:
             return self._refused(question, reading, Reason.UNPROVEN, reading.ranked)
         text = "\n".join(one.quote for one in citations)
-        return Answer(question, True, reading.confidence, text, citations, reading.ranked, 0.0)
+        differing = self._differing(reading.differing)
+        return Answer(question, True, reading.confidence, text, citations, reading.ranked, 0.0, differing=differing)
+
+    def _differing(self, reports: Sequence[Reported]) -> tuple[Differing, ...]:
+        cited = [(one, cite(one.revision, one.statement.span)) for one in reports]
+        return side_by_side([(one, citation) for one, citation in cited if self._all_proven([citation])])
 
     def _all_proven(self, citations: Sequence[Citation]) -> tuple[Citation, ...]:
         """Those that stand in the archive. One that does not (its article was just forgotten) is left out."""
@@ -73,7 +79,8 @@ class Desk:
         return tuple(proven)
 
     def _still_true(self, answer: Answer) -> bool:
-        return self._all_proven(answer.citations) == answer.citations
+        shown = (*answer.citations, *(one.citation for one in answer.differing))
+        return self._all_proven(shown) == shown
 
     def _refuse(self, question: Question, reading: Reading) -> Answer:
         """Says why: nothing there, only outside the dates or outlets asked for, or only weak matches."""

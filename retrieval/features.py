@@ -77,15 +77,19 @@ def take_apart(question: str, weights: Mapping[str, float], today: date) -> Aske
     """`weights` must hold the stems of `asked(question)`."""
     words = asked(question)
     kinds = [float(bool(pattern.search(question))) for pattern in _ASKS_PATTERNS.values()]
-    names = frozenset(stem for name in _NAME.findall(question) for stem in stems(name))
     return Asked(
         question,
         {word: weights[word] for word in words},
         frozenset(pairwise(words)),
-        names & frozenset(words),
+        names_in(question) & frozenset(words),
         (*kinds, float(not any(kinds))),
         today,
     )
+
+
+def names_in(text: str) -> frozenset[str]:
+    """Stems of the capitalised words but the first of a sentence."""
+    return frozenset(stem for name in _NAME.findall(text) for stem in stems(name))
 
 
 def coverage(asked: Asked, words: frozenset[str]) -> float:

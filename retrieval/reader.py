@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from corpus.archive import Revision
 from corpus.article import Span
 from retrieval.answer import Found
+from retrieval.differing import Reported, Statement, differing
 from retrieval.encoder import Encoder, Matrix
 from retrieval.features import (
     CONFIDENCE_NAMES,
@@ -43,6 +44,8 @@ PASSAGES = 8  # read sentence by sentence
 SENTENCES = 12  # of them, encoded: most of what a warm question costs, and more of them gain nothing
 LENGTH_COST = 0.03  # of chance, for each further sentence of a quote: a quote is as short as it can be
 BELONGS = 0.3  # a quote's first and last sentence each need this share of its best one's chance
+AS_GOOD = 0.5  # a sentence that differs from the answer's needs this share of its chance
+AS_FULL = 0.8  # and, with its headline, this share of the question's words that it covers
 ADDS = 0.3  # a further citation needs this share of the first one's chance
 REPEATS = 0.6  # and at most this share of its words in common with one already chosen
 _COSINE_TELLS, _WORDS_TELL = 1.0, 0.5  # log odds on top of the trees, whose quiz questions share few words with answers
@@ -71,6 +74,7 @@ class Reading:
     confidence: float  # 0..1: the chance that the archive supports the answer
     choices: tuple[Choice, ...]  # from different articles, best first
     ranked: tuple[Found, ...]  # the passages, best first
+    differing: tuple[Reported, ...] = ()  # the first choice's figure, then those that other articles give
     explained: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -193,6 +197,7 @@ class FittedReader:
             confidence=confidence,
             choices=tuple(choose(evidence, chances)),
             ranked=tuple(evidence.ranked),
+            differing=differ(evidence, odds, chances[0]) if chances else (),
             explained=_explained(evidence, odds, self._threshold),
         )
 
@@ -331,6 +336,35 @@ def _span(one: Seen, run: Span) -> Span:
 
 def _same_paragraph(one: Seen, first: int, last: int) -> bool:
     return "\n" not in one.passage.article.text[slice(*_span(one, (first, last)))]
+
+
+def differ(evidence: Evidence, odds: Vector, best: Run) -> tuple[Reported, ...]:
+    """The figure of the best quote, and those of other articles whose sentences answer as well."""
+    places = [evidence.picked[n] for n in np.argsort(-odds, kind="stable")]
+    chance = {place: logistic(float(one)) for place, one in zip(evidence.picked, odds, strict=True)}
+    own = [(p, s) for p, s in places if p == best.passage and best.first <= s <= best.last]
+    enough = AS_GOOD * max(chance[one] for one in own), AS_FULL * max(_covered(evidence, one) for one in own)
+    others = [
+        one
+        for one in places
+        if evidence.seen[one[0]].passage.article.url != _article(evidence, best)
+        and chance[one] >= enough[0]
+        and _covered(evidence, one) >= enough[1]
+    ]
+    return differing(
+        evidence.asked, (_statement(evidence, one) for one in own), (_statement(evidence, one) for one in others)
+    )
+
+
+def _covered(evidence: Evidence, place: tuple[int, int]) -> float:
+    one = evidence.seen[place[0]]
+    return coverage(evidence.asked, one.sets[place[1]] | one.title)
+
+
+def _statement(evidence: Evidence, place: tuple[int, int]) -> Statement:
+    one = evidence.seen[place[0]]
+    article = one.passage.article
+    return Statement(one.found.stored.revision, one.passage.sentences[place[1]], f"{article.title}\n{one.passage.text}")
 
 
 def confidence_row(evidence: Evidence, odds: Vector, chances: Sequence[Run], weights: Vector) -> Vector:

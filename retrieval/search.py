@@ -7,6 +7,7 @@ from dataclasses import replace
 from corpus.archive import Archive, StoredPassage
 from retrieval.answer import Found
 from retrieval.encoder import Encoder
+from retrieval.figures import changed
 from retrieval.keywords import Keywords
 from retrieval.question import Question
 from retrieval.vectors import Vectors
@@ -78,14 +79,17 @@ def _rank(one: int, ranked: Mapping[int, float]) -> int | None:
 
 
 def collapse(found: Sequence[Found]) -> list[Found]:
-    """Near-identical passages (a report that several outlets carry) as one: the best stays and names its copies."""
+    """Near-identical passages (a report that several outlets carry) as one: the best stays and names its copies.
+
+    A copy in which a figure was changed is a report of its own.
+    """
     kept: list[tuple[Found, Triples]] = []
     owners: dict[tuple[str, ...], list[int]] = {}  # a triple -> places of the kept passages with it in their sketch
     for one in found:
         triples = _triples(one.stored)
         sketch = heapq.nsmallest(SKETCH, triples)
         rivals = {place for triple in sketch for place in owners.get(triple, ())}
-        twin = next((n for n in sorted(rivals) if _alike(triples, kept[n][1])), None)
+        twin = next((n for n in sorted(rivals) if _alike(triples, kept[n][1]) and _agree(one, kept[n][0])), None)
         if twin is None:
             for triple in sketch:
                 owners.setdefault(triple, []).append(len(kept))
@@ -103,3 +107,8 @@ def _triples(stored: StoredPassage) -> Triples:
 
 def _alike(one: Triples, other: Triples) -> bool:
     return len(one & other) >= ALIKE * len(one | other)
+
+
+def _agree(one: Found, other: Found) -> bool:
+    mine, its = one.stored.passage.text, other.stored.passage.text
+    return mine == its or not changed(mine, its)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
+HALF_A_YEAR = 183  # days
 HISTORY = 20  # years; a date longer ago than that is what a report is about, not when it was published
 
 
@@ -86,6 +87,32 @@ def without(question: str, window: Window) -> str:
     rest = re.sub(r"\s+([?!.,;:])", r"\1", " ".join(f"{_DANGLING.sub('', before)} {after}".split()))
     rest = re.sub(r"[,;:]+(?=[?!.])|^[\s,;:]+", "", rest)
     return rest if re.search(r"\w", rest) else question
+
+
+def stated_days(sentence: str, published: date) -> tuple[tuple[date, str], ...]:
+    """The single days that a report names, each with its words; only where it is plain which day is meant.
+
+    A date without a year is the nearest to the day of publication; a weekday is the last one, and never one ahead.
+    """
+    text, at = _names_hidden(sentence), 0
+    found = []
+    for start in _starts(text):
+        point = _point(text, start) if start >= at else None
+        if point:
+            at = point.end
+            day = _stated(text, start, point, published)
+            found += [(day, sentence[start:at])] if day else []
+    return tuple(found)
+
+
+def _stated(text: str, start: int, point: _Point, published: date) -> date | None:
+    if point.rule.read is _weekday and not (_ahead(text, start) or point.match["which"]):
+        days = point.days(published)
+    elif point.rule.read is _calendar:
+        days = point.days(_shift(published, HALF_A_YEAR))
+    else:
+        return None
+    return days[0] if days and days[0] == days[1] else None
 
 
 # --- words ---
