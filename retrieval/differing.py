@@ -40,9 +40,13 @@ class Statement:
         return self.revision.article.text[self.span[0] : self.span[1]]
 
     @cached_property
-    def names(self) -> frozenset[str]:
-        """Stems of the names in the passage and the headline, and of the words there that may be one."""
+    def known(self) -> frozenset[str]:
+        """Stems of the passage and the headline."""
         return frozenset(stems(self.around))
+
+    @cached_property
+    def title(self) -> frozenset[str]:
+        return frozenset(stems(self.revision.article.title))
 
     @cached_property
     def days(self) -> tuple[tuple[date, str], ...]:
@@ -87,20 +91,35 @@ def differing(asked: Asked, answer: Iterable[Statement], others: Iterable[Statem
 
 def side_by_side(reports: Sequence[tuple[Reported, Citation]]) -> tuple[Differing, ...]:
     """Newest first, undated last; empty where no two differ (any more: one could not be proven)."""
-    shown = sorted(reports, key=lambda one: _published(one[0]), reverse=True)
-    if all(agree(one.figure, shown[0][0].figure) for one, _ in shown):
+    told = sorted((one for one, _ in reports), key=_published, reverse=True)
+    if all(agree(one.figure, told[0].figure) for one in told):
         return ()
-    told = [one for one, _ in shown]
-    return tuple(Differing(citation, one.words, _updates(one, told)) for one, citation in shown)
+    cited = dict(reports)
+    return tuple(
+        Differing(cited[one], one.words, _updates(one, told))
+        for one in told
+        if one is reports[0][0] or not _repeated(one, told)
+    )
+
+
+def _repeated(one: Reported, told: Sequence[Reported]) -> bool:
+    """The same outlet says the same later."""
+    later = [other for other in _of_outlet(one, told) if _published(other) > _published(one)]
+    return any(agree(other.figure, one.figure) for other in later)
 
 
 def _updates(one: Reported, told: Sequence[Reported]) -> bool:
     """The newest of its outlet, which said otherwise before."""
-    outlet, published = one.revision.article.outlet, _published(one)
-    rest = [other for other in told if other.revision.article.outlet == outlet and other is not one]
-    if not outlet or any(_published(other) >= published for other in rest):
+    rest = _of_outlet(one, told)
+    if any(_published(other) >= _published(one) for other in rest):
         return False
     return any(_published(other) > NEVER and not agree(other.figure, one.figure) for other in rest)
+
+
+def _of_outlet(one: Reported, told: Sequence[Reported]) -> list[Reported]:
+    """The other reports of its outlet; none where that is not known."""
+    outlet = one.revision.article.outlet
+    return [other for other in told if outlet and other.revision.article.outlet == outlet and other is not one]
 
 
 def _published(one: Reported) -> datetime:
@@ -264,13 +283,13 @@ def _same_story(asked: Asked, own: Statement, other: Statement) -> bool:
     if NEVER_DATED not in days and (max(days) - min(days)).days > SAME_STORY:
         return False
     if asked.names:
-        return asked.names <= own.names & other.names
+        return asked.names <= own.known & other.known
     return bool(names_in(own.around) & names_in(other.around))
 
 
 def _same_part(asked: Asked, own: Reported, other: Reported) -> bool:
     return (
-        _told(asked, own) <= _told(asked, other)
+        _same_words(asked, own, other)
         and _sort(own) == _sort(other)
         and _places_known(asked, own, other.statement)
         and _places_known(asked, other, own.statement)
@@ -290,6 +309,13 @@ def _told(asked: Asked, one: Reported) -> frozenset[str]:
     return frozenset(word for word in _telling(asked) if words & _alike(word))
 
 
+def _same_words(asked: Asked, own: Reported, other: Reported) -> bool:
+    """Both clauses say the same of the question's words; what both headlines say need not be said again beside it."""
+    mine, its = _told(asked, own), _told(asked, other)
+    subject = own.statement.title & other.statement.title
+    return mine == its or (mine - subject == its - subject != frozenset())
+
+
 def _alike(word: str) -> frozenset[str]:
     return next((group for group in _SAME_WORDS if word in group), frozenset({word}))
 
@@ -303,7 +329,7 @@ def _sort(one: Reported) -> tuple[object, ...]:
 
 def _places_known(asked: Asked, one: Reported, other: Statement) -> bool:
     """Every name that stands by the figure is the question's or known to the other report."""
-    return names_in(one.clause) <= asked.names | other.names
+    return names_in(one.clause) <= asked.names | other.known
 
 
 def _days_meet(own: Reported, other: Reported) -> bool:

@@ -175,7 +175,7 @@ _BY_FATE = re.compile(
     r"(?:killed|dead|died|injured|wounded|hurt|missing|arrested|detained|hospitali[sz]ed|rescued|evacuated)\b"
 )
 _FATE_OF = re.compile(
-    r"\b(?:kill(?:ed|ing|s)|injur(?:ed|ing|es)|wound(?:ed|ing|s)|toll\b[^.;,\d]{0,40})\s*$", re.IGNORECASE
+    r"\b(?:kill(?:ed|ing|s)|injur(?:ed|ing|es)|wound(?:ed|ing|s)|toll\b[^.;,]{0,40})\s*$", re.IGNORECASE
 )
 _MAGNITUDE = re.compile(r"\bmagnitude(?:\s(?:of|was))?\s*$", re.IGNORECASE)
 _AND_OTHERS = re.compile(r"\s(?:and|or)\s((?:[a-z]+\s){0,1}?[a-z]{2,}s)\b")

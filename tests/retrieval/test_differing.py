@@ -28,7 +28,9 @@ KILLED = "How many people were killed in the Valencia fire?"
 BEGAN = "When did the strike in Lyon begin?"
 
 
-def statement(text: str, number: int = 1, *, day: int = 16, title: str = "Valencia, Lyon") -> Statement:
+def statement(
+    text: str, number: int = 1, *, day: int = 16, title: str = "Fire in Valencia, strike in Lyon"
+) -> Statement:
     article = an_article(number, text, day=day, title=title)
     revision = Revision(number, 1, article, date(2025, 5, day), FOREVER)
     return Statement(revision, (0, len(article.text)), f"{article.title}\n{article.text}")
@@ -55,6 +57,12 @@ def words(question: str, own: str, other: str, *, days: tuple[int, int] = (16, 1
             "The fire destroyed 31,000 homes in Valencia.",
             "Some 20,000 houses were destroyed by the fire.",
             ["31,000 homes", "Some 20,000 houses"],
+        ),
+        (
+            HOMES,
+            "The fire in Lyon destroyed 31,000 homes.",  # the fire stands in both headlines
+            "More than 50,000 homes were destroyed.",
+            ["31,000 homes", "More than 50,000 homes"],
         ),
         (
             KILLED,
@@ -207,6 +215,13 @@ def test_a_later_figure_of_the_same_outlet_is_an_update() -> None:
     ]
 
 
+def test_an_outlet_that_says_the_same_again_is_shown_once() -> None:
+    assert shown(("Courier", "31,000 homes", 16), ("Wire", "46,000 homes", 17), ("Wire", "46,100 homes", 18)) == [
+        ("Wire", "46,100 homes", False),
+        ("Courier", "31,000 homes", False),
+    ]
+
+
 def test_no_outlet_and_no_date_make_no_update() -> None:
     assert not any(update for *_, update in shown(("", "31,000 homes", 16), ("", "46,000 homes", 18)))
     assert not any(update for *_, update in shown(("Wire", "31,000 homes", 16), ("Wire", "46,000 homes", None)))
@@ -215,18 +230,25 @@ def test_no_outlet_and_no_date_make_no_update() -> None:
 
 def test_what_is_left_must_still_differ() -> None:
     apart = take_apart(HOMES, dict.fromkeys(asked(HOMES), 1.0), TODAY)
-    made = [statement(f"The fire destroyed {n},000 homes.", n) for n in (31, 46, 47)]
+    made = [statement(f"The fire destroyed {n} homes.", k) for k, n in enumerate(("31,000", "46,000", "46,200"))]
     found = [(one, cite(one.revision, one.statement.span)) for one in differing(apart, made[:1], made[1:])]
     assert [one.words for one in side_by_side(found[:2])] == ["31,000 homes", "46,000 homes"]
     assert side_by_side(found[:1]) == side_by_side([]) == ()
-    assert side_by_side(found[1:]) == ()  # 46,000 and 47,000 may be one
+    assert side_by_side(found[1:]) == ()  # 46,200 may be what 46,000 rounds
 
 
 # The whole, on real indexes
 
 
+REST = (  # so long that two such reports are alike
+    "The wind fell at night and the brigades from three provinces went home in the morning. Schools near the river "
+    "stay closed until the water is clean again, and the trains to the coast run on one track. The mayor thanked all "
+    "who had brought food and blankets to the sports hall, where many had slept on the floor."
+)
+
+
 def fire(number: int, homes: str, day: int, outlet: str) -> Article:
-    text = f"The fire in Valencia destroyed {homes} before it was put out. The wind fell at night."
+    text = f"The fire in Valencia destroyed {homes} before it was put out. {REST}"
     return an_article(number, text, day=day, outlet=outlet, title="Fire in Valencia")
 
 
@@ -267,10 +289,11 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 def test_outlets_stand_side_by_side_newest_first_with_proven_citations(house: House) -> None:
     answer = house.ask()
-    assert told(answer) in (
-        [("Courier", "52,000 homes", True), ("Wire", "46,000 homes", False), ("Courier", "31,000 homes", False)],
-        [("Courier", "52,000 homes", False), ("Wire", "46,000 homes", False), ("Herald", "nearly 31,000 homes", False)],
-    ) or {words for _, words, _ in told(answer)} >= {"52,000 homes", "46,000 homes"}
+    assert told(answer) == [
+        ("Courier", "52,000 homes", True),
+        ("Wire", "46,000 homes", False),
+        ("Courier", "31,000 homes", False),  # of which the Herald's is a copy
+    ]
     assert answer.citations[0].article.url in {one.citation.article.url for one in answer.differing}
     for one in answer.differing:
         assert one.words in one.citation.quote

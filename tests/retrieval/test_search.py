@@ -109,6 +109,17 @@ def test_a_report_that_several_outlets_carry_counts_once() -> None:
     assert [(one.stored.id, [copy.id for copy in one.copies]) for one in kept] == [(1, [3, 4]), (2, [])]
 
 
+def test_a_copy_with_another_figure_is_a_report_of_its_own() -> None:
+    report = (
+        "The fire in the hills burnt 31,000 homes and the brigades went home when the wind had fallen at night. " * 2
+    )
+    rest = "Schools near the river stay closed until the water is clean, and trains run on one track to the coast. " * 4
+    copied, changed = f"{report}{rest}", f"{report}{rest}".replace("31,000", "46,000")
+    shorter = copied.replace("31,000", "many", 1)
+    kept = collapse(lists([copied, changed, copied, changed, shorter]))
+    assert [(one.stored.id, [copy.id for copy in one.copies]) for one in kept] == [(1, [3, 5]), (2, [4])]
+
+
 # The whole
 
 
