@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cached_property
+from itertools import combinations
 
 from corpus.archive import NEVER_DATED, Revision
 from corpus.article import Span
@@ -23,6 +24,7 @@ from retrieval.keywords import stems
 from retrieval.when import stated_days
 
 SAME_STORY = 31  # days between two reports, at most
+SHARED = 2  # names that two reports share, and words that tell, where the question names nobody and no place
 NEVER = datetime.min.replace(tzinfo=UTC)  # when an undated article counts as published
 DAY = "day of the calendar"  # the unit of a date
 
@@ -92,7 +94,7 @@ def differing(asked: Asked, answer: Iterable[Statement], others: Iterable[Statem
 def side_by_side(reports: Sequence[tuple[Reported, Citation]]) -> tuple[Differing, ...]:
     """Newest first, undated last; empty where no two differ (any more: one could not be proven)."""
     told = sorted((one for one, _ in reports), key=_published, reverse=True)
-    if all(agree(one.figure, told[0].figure) for one in told):
+    if all(agree(one.figure, other.figure) for one, other in combinations(told, 2)):
         return ()
     cited = dict(reports)
     return tuple(
@@ -284,7 +286,8 @@ def _same_story(asked: Asked, own: Statement, other: Statement) -> bool:
         return False
     if asked.names:
         return asked.names <= own.known & other.known
-    return bool(names_in(own.around) & names_in(other.around))
+    outlets = frozenset(stems(f"{own.revision.article.outlet} {other.revision.article.outlet}"))
+    return len(names_in(own.around) & names_in(other.around) - outlets) >= SHARED
 
 
 def _same_part(asked: Asked, own: Reported, other: Reported) -> bool:
@@ -312,6 +315,8 @@ def _told(asked: Asked, one: Reported) -> frozenset[str]:
 def _same_words(asked: Asked, own: Reported, other: Reported) -> bool:
     """Both clauses say the same of the question's words; what both headlines say need not be said again beside it."""
     mine, its = _told(asked, own), _told(asked, other)
+    if not asked.names and len(mine) < SHARED:
+        return False
     subject = own.statement.title & other.statement.title
     return mine == its or (mine - subject == its - subject != frozenset())
 

@@ -184,6 +184,18 @@ def test_a_report_must_know_the_names_that_are_asked_for() -> None:
     assert differing(apart, [statement("The fire destroyed 31,000 homes.")], [other]) == ()
 
 
+def test_a_question_without_a_name_wants_more_in_common() -> None:
+    question = "How many people were killed in the fire?"
+    own = "In the port of Sagunt near Valencia the fire killed 12 people."
+    assert words(question, own, "In Sagunt, north of Valencia, the fire killed 15 people.") == [
+        "12 people",
+        "15 people",
+    ]
+    apart = take_apart(question, dict.fromkeys(asked(question), 1.0), TODAY)
+    other = statement("The fire near Valencia killed 15 people.", 2, title="Fire")
+    assert differing(apart, [statement(own, title="A fire")], [other]) == ()
+
+
 # Labels and order
 
 

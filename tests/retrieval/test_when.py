@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.when import Window, window, without
+from retrieval.when import Window, stated_days, window, without
 
 TODAY = date(2025, 11, 19)  # a Wednesday
 
@@ -274,3 +274,19 @@ def test_any_text_gives_a_sensible_window_or_none(question: str, today: date) ->
     left = without(question, found)
     assert left
     assert len(left) <= len(question)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("The strike began on 3 May.", [(date(2025, 5, 3), "3 May")]),
+        ("The strike began on May 3, 2024.", [(date(2024, 5, 3), "May 3, 2024")]),
+        ("The festival opens on 10 June.", [(date(2025, 6, 10), "10 June")]),  # the nearest, not last year's
+        ("The strike began on Thursday.", [(date(2025, 5, 15), "Thursday")]),
+        ("The strike will begin on Thursday.", []),  # a weekday ahead
+        ("The strike began last Thursday.", []),  # of this week or the one before?
+        ("It ran from 3 to 10 May in 2024, and in June.", [(date(2025, 5, 10), "10 May")]),
+    ],
+)
+def test_days_that_a_report_states(sentence: str, expected: list[tuple[date, str]]) -> None:
+    assert list(stated_days(sentence, date(2025, 5, 16))) == expected
