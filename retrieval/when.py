@@ -106,6 +106,8 @@ def stated_days(sentence: str, published: date) -> tuple[tuple[date, str], ...]:
 
 
 def _stated(text: str, start: int, point: _Point, published: date) -> date | None:
+    if _FROM_DAY.search(text, max(0, start - 12), start):
+        return None
     if point.rule.read is _weekday and not (_ahead(text, start) or point.match["which"]):
         days = point.days(published)
     elif point.rule.read is _calendar:
@@ -198,6 +200,7 @@ _LEAD = re.compile(
     r"|(?:earlier|so far|only)\s+(?=today|yesterday|this|last)",
     re.I,
 )
+_FROM_DAY = re.compile(r"\d(?:st|nd|rd|th)?(?:\s(?:to|and|or)\s|\s?[-–—]\s?)$", re.I)
 _JOIN = re.compile(r"\s+(?:and|to|until|till|through)\s+|\s*[-–—]\s*", re.I)
 _START = re.compile(r"(?<![\w$€£#@.,:/'’–-])\w")
 

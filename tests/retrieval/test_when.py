@@ -285,7 +285,7 @@ def test_any_text_gives_a_sensible_window_or_none(question: str, today: date) ->
         ("The strike began on Thursday.", [(date(2025, 5, 15), "Thursday")]),
         ("The strike will begin on Thursday.", []),  # a weekday ahead
         ("The strike began last Thursday.", []),  # of this week or the one before?
-        ("It ran from 3 to 10 May in 2024, and in June.", [(date(2025, 5, 10), "10 May")]),
+        ("It ran from 3 to 10 May, and in June.", []),
     ],
 )
 def test_days_that_a_report_states(sentence: str, expected: list[tuple[date, str]]) -> None:
