@@ -9,12 +9,12 @@ from typing import Literal, Protocol
 
 from bot import messages
 from bot.followup import asks_who_said, complete, points_back, topic
-from bot.store import Given, Mark, Store, digest, mark, short_id
+from bot.store import Given, Mark, Store, Told, digest, mark, short_id
 from bot.verify import FEWEST, match, quoted
 from corpus.archive import Archive, NoSuchArticle, Revision, StoredPassage
 from corpus.article import BadArticle, line
 from corpus.intake import Busy
-from retrieval.answer import RETRIEVED, Answer
+from retrieval.answer import RETRIEVED, Answer, Differing
 from retrieval.citation import Citation, FalseQuote, age, cite, link
 from retrieval.question import OLD_AFTER, TURNED_ROUND, BadQuestion, Question, read_question
 from retrieval.scope import Scope
@@ -23,6 +23,7 @@ from retrieval.speaker import quotes
 MORE = 600  # characters that /more adds on either side, up to the end of a paragraph
 OUTLETS = 15  # named by /sources
 VOTES = 20  # shown by /feedback
+DIFFERING = 5  # reports shown side by side
 MINUTE, DAY = 60, 86_400
 ON_MESSAGES = ("/ask", "/verify", "/add")
 KEYS = 10  # inline searches to one question
@@ -45,6 +46,7 @@ class Shown:
     count: int
     question: Question  # that it answers
     copies: tuple[str, ...] = ()  # other outlets that carry it
+    differing: tuple[Differing, ...] = ()  # what other reports say instead, and this one, newest first
     answer: str = ""  # id of the stored answer
     widened: int = 0  # times that more context was asked for
 
@@ -353,7 +355,8 @@ class Stored(Conversation):
             given.searched, given.given.date(), given.scope, given.said, given.read_as, old_after=self._office.old_after
         )
         copies = given.marks[number - 1].copies
-        return Shown(citation, number, len(given.marks), asked, copies, answer, widened)
+        differing = self._differing(given.differing) if number == 1 else ()
+        return Shown(citation, number, len(given.marks), asked, copies, differing, answer, widened)
 
     def offered(self, text: str, limit: int) -> list[Shown]:
         """The citations of an answer that nobody has chosen yet: it is not stored. It comes with every key typed,
@@ -500,6 +503,7 @@ class Stored(Conversation):
             scope=answer.question.scope,
             confidence=answer.confidence,
             marks=tuple(mark(one, carried_by(answer, one)) for one in answer.citations),
+            differing=tuple(map(_told, answer.differing)),
             retrieved=tuple((one.stored.revision.article.url, one.score) for one in answer.retrieved[:RETRIEVED]),
             position=self._office.archive.position(),
         )
@@ -518,6 +522,17 @@ class Stored(Conversation):
             except FalseQuote:
                 continue
         return _Turn(given.question, "\n".join(one.quote for one in citations), tuple(citations), (), answer)
+
+    def _differing(self, told: Sequence[Told]) -> tuple[Differing, ...]:
+        """Those that can be proven again; none where one is left."""
+        found = []
+        for one in told:
+            try:
+                citation = self._desk.proven(self._cited(one.mark))
+            except FalseQuote:
+                continue
+            found.append(Differing(citation, citation.quote[slice(*one.words)], one.update))
+        return tuple(found) if len(found) > 1 else ()
 
     def _cited(self, kept: Mark) -> Citation:
         """Raises FalseQuote where the archive does not hold these words any more."""
@@ -548,7 +563,13 @@ def _behind(answer: Answer) -> tuple[Revision, ...]:
 def first(answer: Answer, stored: str = "") -> Shown:
     """The first citation of an answer that has some; `stored` is the id that the answer is kept under."""
     citation = answer.citations[0]
-    return Shown(citation, 1, len(answer.citations), answer.question, carried_by(answer, citation), stored)
+    copies = carried_by(answer, citation)
+    return Shown(citation, 1, len(answer.citations), answer.question, copies, answer.differing, stored)
+
+
+def _told(differing: Differing) -> Told:
+    start = differing.citation.quote.index(differing.words)
+    return Told(mark(differing.citation), (start, start + len(differing.words)), differing.update)
 
 
 def notes(shown: Shown, language: str = "") -> list[str]:
@@ -565,6 +586,17 @@ def speaker(citation: Citation, language: str = "") -> list[str]:
     if citation.speaker:
         return [messages.say(messages.SPEAKER, language, speaker=citation.speaker, cue=citation.cue)]
     return [messages.say(messages.NO_SPEAKER, language)] if quotes(citation.quote) else []
+
+
+def reports(shown: Shown, language: str = "") -> list[tuple[str, str]]:
+    """What each report says where they differ, with its address; empty where they do not."""
+    lines = []
+    for one in shown.differing[:DIFFERING]:
+        article = one.citation.article
+        day = article.published.date().isoformat() if article.published else messages.say(messages.NO_DAY, language)
+        update = messages.say(messages.UPDATE, language) if one.update else ""
+        lines.append((" · ".join(filter(None, (one.words, article.outlet, day, update))), link(one.citation)))
+    return lines
 
 
 def carried_by(answer: Answer, citation: Citation) -> tuple[str, ...]:

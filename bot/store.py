@@ -16,6 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from corpus.article import Span
 from corpus.database import engine_at, migrate, reading, writing
 from retrieval.citation import Citation
 from retrieval.scope import Scope
@@ -37,6 +38,7 @@ _answers = sa.Table(
     sa.Column("scope", sa.Text, nullable=False),
     sa.Column("confidence", sa.Float, nullable=False),
     sa.Column("marks", sa.Text, nullable=False),  # JSON list of Mark
+    sa.Column("differing", sa.Text, nullable=False),  # JSON list of Told
     sa.Column("retrieved", sa.Text, nullable=False),  # JSON list of [url, score]
     sa.Column("position", sa.Integer, nullable=False),  # of the archive, when it was asked
     sa.Column("given", sa.Text, nullable=False),
@@ -97,6 +99,7 @@ MIGRATIONS = (
         "CREATE INDEX ix_inbox_at ON inbox (at)",
         "DELETE FROM seen WHERE key LIKE 'update/%'",
     ),
+    ("ALTER TABLE answers ADD COLUMN differing TEXT NOT NULL DEFAULT '[]'",),
 )
 
 
@@ -110,6 +113,15 @@ class Mark:
     end: int
     digest: str
     copies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one report says otherwise than another, as it is kept."""
+
+    mark: Mark
+    words: Span  # in characters of the quote
+    update: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +139,7 @@ class Given:
     marks: tuple[Mark, ...]
     retrieved: tuple[tuple[str, float], ...]
     position: int
+    differing: tuple[Told, ...] = ()
     given: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
@@ -164,6 +177,7 @@ class Store:
 
     def keep(self, given: Given) -> None:
         row = {**asdict(given), "marks": json.dumps([asdict(one) for one in given.marks])}
+        row |= {"differing": json.dumps([asdict(one) for one in given.differing])}
         row |= {"retrieved": json.dumps(given.retrieved), "scope": _written(given.scope)}
         row |= {"given": given.given.isoformat()}
         with self._writing() as connection:
@@ -298,10 +312,16 @@ def _count(connection: sa.Connection, key: str, span: int) -> None:
 
 def _given(row: Mapping[Any, Any]) -> Given:
     fields = dict(row)
-    marks = tuple(Mark(**one | {"copies": tuple(one.get("copies", ()))}) for one in json.loads(fields.pop("marks")))
+    marks = tuple(map(_mark, json.loads(fields.pop("marks"))))
+    told = json.loads(fields.pop("differing"))
+    differing = tuple(Told(_mark(one["mark"]), (one["words"][0], one["words"][1]), one["update"]) for one in told)
     retrieved = tuple((url, score) for url, score in json.loads(fields.pop("retrieved")))
     scope, given = _scope(fields.pop("scope")), datetime.fromisoformat(fields.pop("given"))
-    return Given(**fields, scope=scope, marks=marks, retrieved=retrieved, given=given)
+    return Given(**fields, scope=scope, marks=marks, retrieved=retrieved, given=given, differing=differing)
+
+
+def _mark(row: Mapping[str, Any]) -> Mark:
+    return Mark(**{**row, "copies": tuple(row.get("copies", ()))})
 
 
 def _written(scope: Scope) -> str:

@@ -46,6 +46,7 @@ from bot.conversation import (
     Verified,
     first,
     notes,
+    reports,
     speaker,
 )
 from bot.settings import BadSettings, Settings
@@ -183,9 +184,11 @@ def _shown(shown: Shown, language: str) -> Message:
     foot = [_cut(one, FIELD) for one in notes(shown, language)]
     if shown.count > 1:
         foot.append(messages.say(messages.SOURCE_OF, language, number=shown.number, count=shown.count))
+    foot += [messages.say(messages.DIFFER, language)] if shown.differing else []
     quote = shown.citation.quote
     twice = sum(map(units, (*head, *foot))) + 2 * units(quote) + 4 * FIELD <= LONGEST
-    html = _cited(shown.citation, language, [*head, quote] if twice else head, foot)
+    tail = [(_cut(line, FIELD), url) for line, url in reports(shown, language)]
+    html = _cited(shown.citation, language, [*head, quote] if twice else head, foot, tail)
     return Message(html, buttons(shown, language) if shown.answer else None)
 
 
@@ -226,15 +229,21 @@ def _filtered(question: Question, language: str) -> list[str]:
     return [messages.say(messages.LOOKED_AT, language, filters=_cut(filters, FIELD))] if filters else []
 
 
-def _cited(citation: Citation, language: str, head: Sequence[str], foot: Sequence[str]) -> str:
-    """Head, the quote in its context, the source; where that is too long, the context is cut, then the quote."""
+def _cited(
+    citation: Citation, language: str, head: Sequence[str], foot: Sequence[str], tail: Sequence[tuple[str, str]] = ()
+) -> str:
+    """Head, the quote in its context, the source, links to reports that differ; where that is too long, the context
+    is cut, then the quote.
+    """
     title, known = _cut(citation.article.title, FIELD), _known(citation.article, language)
-    room = LONGEST - sum(units(one) + 3 for one in (*head, title, *known, *foot)) - 8
+    besides = (*head, title, *known, *foot, *(text for text, _ in tail))
+    room = LONGEST - sum(units(one) + 3 for one in besides) - 8
     lines = [escape(one, quote=False) for one in head]
     lines.append(f"<blockquote expandable>{_passage(citation, room)}</blockquote>")
     outlet, *rest = (escape(one, quote=False) for one in known)
     lines.append(" · ".join(filter(None, (outlet, _linked(title, link(citation)), *rest))))
-    return "\n".join([*lines, *(escape(one, quote=False) for one in foot)])
+    lines += [escape(one, quote=False) for one in foot]
+    return "\n".join([*lines, *(f"• {_linked(text, url)}" for text, url in tail)])
 
 
 def _passage(citation: Citation, room: int) -> str:

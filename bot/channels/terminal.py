@@ -10,7 +10,19 @@ from rich.table import Table
 from rich.text import Text
 
 from bot import messages
-from bot.conversation import Conversation, End, Export, Reply, Shown, Sources, Verified, carried_by, notes, speaker
+from bot.conversation import (
+    Conversation,
+    End,
+    Export,
+    Reply,
+    Shown,
+    Sources,
+    Verified,
+    carried_by,
+    notes,
+    reports,
+    speaker,
+)
 from corpus.archive import Revision
 from corpus.article import Article, line
 from retrieval.answer import Answer, Reason
@@ -126,7 +138,8 @@ def _answer(answer: Answer, limits: Limits) -> Message:
     blocks = _understood(answer)
     for number, citation in enumerate(answer.citations, 1):
         blocks += [BLANK] if blocks else []
-        shown = Shown(citation, number, len(answer.citations), answer.question, carried_by(answer, citation))
+        told = answer.differing if number == 1 else ()
+        shown = Shown(citation, number, len(answer.citations), answer.question, carried_by(answer, citation), told)
         blocks += _shown(shown, limits)
     return blocks
 
@@ -152,7 +165,13 @@ def _understood(answer: Answer) -> Message:
 
 
 def _shown(shown: Shown, limits: Limits) -> Message:
-    return _citation(shown.citation, limits, f"{shown.number}" if shown.count > 1 else "", notes(shown))
+    blocks = _citation(shown.citation, limits, f"{shown.number}" if shown.count > 1 else "", notes(shown))
+    told = reports(shown)
+    indent = 3 if shown.count > 1 else 0
+    blocks += [Block(Text(messages.DIFFER, style="dim"), indent)] if told else []
+    for text, url in told:
+        blocks += [Block(Text(f"• {messages.printable(text)}"), indent), _link(url, url, indent + 2, limits)]
+    return blocks
 
 
 def _citation(citation: Citation, limits: Limits, number: str = "", known: Sequence[str] = ()) -> Message:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bot import messages
 from bot.cli import cli
 from bot.settings import in_force, load_settings
-from bot.store import TRIES, Given, Mark, open_store
+from bot.store import TRIES, Given, Mark, Told, open_store
 from bot.verify import exact, match, quoted
 from corpus.archive import FOREVER, Revision, StoredPassage
 from corpus.article import Passage, make_article, normalise
@@ -96,7 +96,7 @@ def test_what_an_older_version_kept_is_taken_along(tmp_path: Path) -> None:
     given = store.given("abc")
     assert given
     assert (given.searched, given.read_as, given.scope) == ("who won?", "", Scope())
-    assert given.marks == (Mark("u", 1, 0, 4, "d"),)
+    assert (given.marks, given.differing) == ((Mark("u", 1, 0, 4, "d"),), ())
     assert store.arrived("telegram/7/1", "{}")
     assert not store.first_time("stranger/telegram:2")
     store.close()
@@ -106,7 +106,9 @@ def test_an_answer_is_kept_whole(tmp_path: Path) -> None:
     store = open_store(tmp_path / "c.sqlite")
     scope = Scope(since=date(2025, 5, 1), outlets=("Courier",))
     marks = (Mark("u", 1, 0, 4, "d", ("Herald",)),)
-    given = Given("abc", "telegram:1:", "who won in May", "and in May?", "who won?", "in May", scope, 0.5, marks, (), 3)
+    told = (Told(marks[0], (1, 3), True),)
+    asked = ("who won in May", "and in May?", "who won?", "in May")
+    given = Given("abc", "telegram:1:", *asked, scope, 0.5, marks, (("u", 0.5),), 3, told)
     store.keep(given)
     assert store.given("abc") == given
     store.close()

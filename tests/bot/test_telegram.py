@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -22,6 +23,9 @@ from bot.keeper import office as office_of
 from bot.sample import take_in_sample
 from bot.settings import Settings
 from bot.store import Store, open_store
+from corpus.article import make_article
+from corpus.intake import take_in
+from corpus.sources.files import Item
 from retrieval.answer import Answer
 from retrieval.citation import Citation
 from retrieval.question import Question
@@ -159,6 +163,58 @@ async def test_an_administrator_adds_and_forgets_and_an_old_button_says_so(
     assert added.plain == taken.plain
     assert missed.plain.startswith("Not taken in: 10.0.0.1 is 10.0.0.1, which is not an address of the internet.")
     assert {refused.plain, unasked.plain} == {messages.ADMINS_ONLY}
+
+
+STORM = "what number of homes were left without power in Pinewick?"
+COUNTS = [
+    ("It left 31,000 homes in Pinewick without power, the company said.", "Pinewick Ledger", 18),
+    ("The storm that hit Pinewick left 28,000 homes in Pinewick without power, officials said.", "The Courier", 19),
+]
+
+
+async def test_reports_that_differ_stand_side_by_side_until_one_is_forgotten(
+    telegram: Telegram, tmp_path: Path, models: Path, store: Store
+) -> None:
+    house = House(Settings(data=tmp_path / "own", models=models, engine="onnxruntime"))
+    after = "\n\nThe mayor thanked the crews." * 60
+    text = f"A storm crossed Pinewick during the night to Sunday. {{}} Trees fell on lines in many places.{after}"
+    items = [
+        Item(
+            outlet,
+            make_article(
+                url=f"https://n.example/{day}",
+                title="Storm leaves homes in Pinewick without power",
+                text=text.format(said),
+                outlet=outlet,
+                published=datetime(2025, 5, day, tzinfo=UTC),
+            ),
+        )
+        for said, outlet, day in COUNTS
+    ]
+    take_in(items, house.archive)
+    house.index().catch_up()
+    async with running(telegram, office_of(house, store, Rules(admins=frozenset({"9"})))):
+        answer = await telegram.ask(HERE, ADA, STORM)
+        telegram.press(answer, "More context")
+        wide = await telegram.wait_edit(answer)
+        told = answer.plain.splitlines()[-3:]
+        house.archive.forget(
+            "https://n.example/18" if "28,000" in answer.plain.splitlines()[0] else "https://n.example/19"
+        )
+        telegram.press(wide, "More context")
+        alone = await telegram.wait_edit(wide)
+    house.close()
+    assert told == [
+        messages.DIFFER,
+        "• 28,000 homes · The Courier · 2025-05-19",
+        "• 31,000 homes · Pinewick Ledger · 2025-05-18",
+    ]
+    assert [url.partition("#")[0] for _, url in answer.text.links][1:] == [
+        "https://n.example/19",
+        "https://n.example/18",
+    ]
+    assert wide.plain.splitlines()[-3:] == told
+    assert messages.DIFFER not in alone.plain
 
 
 async def test_in_a_group_only_what_is_meant_for_the_bot(telegram: Telegram, office: Office) -> None:

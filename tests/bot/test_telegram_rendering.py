@@ -14,7 +14,7 @@ from bot.channels.telegram import FIELD, LONGEST, render
 from bot.conversation import Export, Reply, Shown, Sources, Verified
 from corpus.archive import FOREVER, Revision
 from corpus.article import MAX_URL, Article, line, make_article, normalise
-from retrieval.answer import Answer, Reason
+from retrieval.answer import Answer, Differing, Reason
 from retrieval.citation import Citation, cite, link
 from retrieval.question import Question
 from retrieval.scope import Scope
@@ -150,9 +150,14 @@ def test_an_answer_has_the_quote_with_every_character(citation: Citation, questi
         assert citation.quote.translate(DELETED).strip() in above(text)
 
 
-@given(st.sampled_from(messages.LANGUAGES), citations())
-def test_in_every_language(language: str, citation: Citation) -> None:
-    shows(seen(Shown(citation, 2, 3, Question("who?", DAY), ("Other",), "0123456789ab", 1), language), citation)
+@given(st.sampled_from(messages.LANGUAGES), citations(), st.lists(citations(), max_size=3))
+def test_in_every_language(language: str, citation: Citation, others: list[Citation]) -> None:
+    told = tuple(Differing(one, one.quote[:300], True) for one in others)
+    text = seen(Shown(citation, 2, 3, Question("who?", DAY), ("Other",), told, "0123456789ab", 1), language)
+    shows(text, citation)
+    for one in told:
+        if units(one.words) <= 100 and units(one.citation.article.outlet) <= 100:
+            assert one.words.translate(DELETED).strip() in below(text)
 
 
 @given(citations(), st.booleans(), typed)
