@@ -33,6 +33,7 @@ _DEEDS = words(
     " continued continues responded responds replied replies"
     " offered read reads chanted asked asks recalled recalls found posted thundered ordered repeated declared"
 )
+_NAMING = words("called dubbed labeled")
 _BE = words("is are was were be been being am 's gets got")
 _UNREAL = words("not never to would could should may might will must can cannot")
 
@@ -83,7 +84,7 @@ def _clause(row: Sequence[Token], n: int, subject: Phrase | None) -> Clause | No
         return _quoted(row, n)
     if word in _PARTICIPLES and n:
         return _participle(row, n, subject)
-    if word not in _SAYING or _is_unreal(row, n):
+    if word not in _SAYING or _is_unreal(row, n) or _gives_a_name(row, n):
         return None
     if n and row[n - 1].low == "who":
         return _made(phrase_before(row, n - 1), n, "who")
@@ -134,6 +135,11 @@ def _is_unreal(row: Sequence[Token], n: int) -> bool:
     back = [token.low for token in row[max(n - 2, 0) : n]]
     negated = any(word in _UNREAL or word.endswith(("n't", "n’t")) for word in back)
     return negated or (bool(back) and (back[-1] in _BE or (back[-1].endswith("ly") and back[0] in _BE)))
+
+
+def _gives_a_name(row: Sequence[Token], n: int) -> bool:
+    """An exercise called "Cold Response"."""
+    return row[n].low in _NAMING and n + 1 < len(row) and row[n + 1].kind == "quote"
 
 
 def _hangs(row: Sequence[Token], phrase: Phrase) -> bool:

@@ -98,6 +98,7 @@ NOBODY = [
     "⟦Ada Brunner wrote a letter to the railway.⟧",
     "⟦Sixty percent of drivers said the bridge was safe.⟧",
     "⟦“It is safe,” some say.⟧",
+    "⟦Tanks and soldiers take part in an exercise called “Cold Bridge 2022”.⟧",
     "⟦Brunner said:⟧",
 ]
 
