@@ -182,7 +182,7 @@ class Conversation:
         text = line(text)
         last = _Turn(line(context), "", ()) if context else self._last
         if not context and asks_who_said(text) and (again := self._again()):
-            return again if speaker(again.citation) else self._say(messages.OWN_REPORT)
+            return again if speaker(again.citation) else self._say(messages.NO_ONE_SPEAKER)
         whole = complete(text, last.question, last.text) if last else complete(text, "")
         question = read_question(
             whole, today=self._scope.as_of or self._today(), scope=self._scope, citations=self._citations, said=text

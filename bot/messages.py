@@ -346,7 +346,7 @@ READ_AS = "Understood as: {question}"
 NO_DAY = "undated"
 SPEAKER = "Speaker: {speaker} (“{cue}”)"
 NO_SPEAKER = "Speaker: not determined"
-OWN_REPORT = "The quote is the outlet's own report; the article names nobody who said it."
+NO_ONE_SPEAKER = "Not determined: the article names no single speaker of these words."
 DIFFER = "Reports differ, newest first:"
 UPDATE = "update"
 OLD = "This report is {months} months old."
@@ -410,7 +410,7 @@ CHAT = (
     *(COMMAND_VERIFY, COMMAND_EXPORT, COMMAND_HELP, ASK_WHAT),
     *(BUTTON_NEXT, BUTTON_MORE, BUTTON_WRONG, BUTTON_BACK, WHY_WRONG, WRONG_ANSWER, WRONG_QUOTE, OUT_OF_DATE, THANKS),
     *(GONE, UNKNOWN_ANSWER, SOURCE_OF, NOT_FOUND, LOOKED_FOR, LOOKED_AT, CLOSEST, READ_AS),
-    *(DIFFER, UPDATE, NO_DAY, SPEAKER, NO_SPEAKER, OWN_REPORT, OLD, SINCE_DAY, UNTIL_DAY, BETWEEN_DAYS),
+    *(DIFFER, UPDATE, NO_DAY, SPEAKER, NO_SPEAKER, NO_ONE_SPEAKER, OLD, SINCE_DAY, UNTIL_DAY, BETWEEN_DAYS),
     *(BY_OUTLET, FROM_WORDS, CHAT_ONLY, CHAT_ALSO, EMPTY_CHAT),
     *(NO_SUCH_COMMAND, HOLDINGS, NOTHING_HELD, OUTLETS_HELD, NO_INTAKE),
     *(VERIFY_WHAT, VERIFY_EXACT, VERIFY_NEAR, VERIFY_NONE, EXPORT_NONE, EXPORT_ACCESSED, EXPORT_HASH),

@@ -138,9 +138,9 @@ def test_who_said_it_shows_the_quote_again_with_its_speaker() -> None:
     assert len(desk.asked) == 1
 
 
-def test_nobody_said_what_the_outlet_reports(desk: Desk, conversation: Conversation) -> None:
+def test_where_no_one_speaker_is_named_that_is_said(desk: Desk, conversation: Conversation) -> None:
     conversation.reply("what is planned?")
-    assert conversation.reply("who said it?") == messages.OWN_REPORT
+    assert conversation.reply("who said it?") == messages.NO_ONE_SPEAKER
     assert len(desk.asked) == 1
 
 
