@@ -29,6 +29,10 @@ _LEAD = re.compile(
     rf"(?:{_WH}(?: (?:many|much|long))?\b\s*)?(?:(?:{_AUX}|happen(?:s|ed))\b\s*)?", re.I
 )  # "what did", "how many"
 _SUBJECT = re.compile(rf"(?:{_WH}\s+)?(?:did|does|do|has|have|had|will|would)\s+(?P<name>[\w’'-]+)", re.I)
+_NOUN_SUBJECT = re.compile(
+    r"(?:\w+\s+)?(?:did|does|do|has|have|had|will|would)\s+(?P<name>(?:the|a|an|his|her|its|their)\s+[\w’'-]+)(?=\s)",
+    re.I,
+)
 _WHO_IS = re.compile(r"(?:who|what) (?:is|was)\s+(?P<name>[\w’'-]+)", re.I)
 _NAME = re.compile(r"\b[^\W\d_a-z][\w’'-]*(?: (?:of |de |al |von |van )?[^\W\d_a-z][\w’'-]*)*")
 _PRONOUN = re.compile(r"\b(?P<his>his|their|its|her(?=\s+\w))\b|\b(?:he|him|she|her|they|them|it)\b", re.I)
@@ -142,6 +146,9 @@ def _swapped(words: str, previous: str) -> str:
     subject = _SUBJECT.match(previous)
     old = subject["name"] if subject and subject["name"] in (name.split()[0] for name in names) else ""
     old = next((name for name in names if old and name.startswith(old)), names[0] if len(names) == 1 else "")
+    noun = _NOUN_SUBJECT.match(previous)
+    if noun and not old and (words[0].isupper() or words.lower().startswith("the ")):
+        old = noun["name"]
     return (
         re.sub(rf"(?<!\w){re.escape(old)}(?!\w)", lambda _: words, previous, count=1) if old else f"{previous} {words}"
     )

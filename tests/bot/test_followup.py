@@ -49,6 +49,8 @@ OIL = "What did Putin say about oil?"
         ("what is his role?", OIL, "what is Putin’s role?"),
         ("why did they refuse?", TALKS, "why did Russia refuse?"),
         ("where?", "how many homes lost power?", "where homes lost power?"),
+        ("and Ada Lee?", "what did the mayor say about the tram?", "what did Ada Lee say about the tram?"),
+        ("and the governor?", "what did the mayor say about the tram?", "what did the governor say about the tram?"),
         ("who else?", "Who voted against the bill in Ohio?", "who voted against the bill in Ohio?"),
     ],
 )
