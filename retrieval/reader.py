@@ -37,7 +37,7 @@ from retrieval.features import (
 )
 from retrieval.keywords import asked as asked_words
 from retrieval.question import Question
-from retrieval.roles import roles, turned_round
+from retrieval.roles import asked_to_speak, is_speaker, roles, turned_round
 from retrieval.speaker import attribution
 
 PASSAGES = 8  # read sentence by sentence
@@ -49,6 +49,7 @@ AS_FULL = 0.8  # and, with its headline, this share of the question's words that
 ADDS = 0.3  # a further citation needs this share of the first one's chance
 REPEATS = 0.6  # and at most this share of its words in common with one already chosen
 _COSINE_TELLS, _WORDS_TELL = 1.0, 0.5  # log odds on top of the trees, whose quiz questions share few words with answers
+_SPEAKS = 1.5  # log odds on top of a sentence that has the words of the one whose words are asked for
 _TURNED = 6.0  # log odds off a sentence in which the one asked about is not the one who acts
 _PRIOR_WEIGHT = 0.25  # of the passage's score, when sentences are chosen for encoding
 _PERSON = re.compile(r"[“\"'‘]?(?:But |And |Yet |So )?(?:he|she|they|his|her|their)\b", re.IGNORECASE)
@@ -174,6 +175,7 @@ class Evidence:
     picked: list[tuple[int, int]]  # (passage, sentence) places in `seen`
     sentence_rows: Matrix  # (picked, SENTENCE_NAMES)
     turned: Vector  # (picked,) 1 where it tells of the one asked about as the other party
+    spoken: Vector  # (picked,) 1 where it has the words of the one whose words are asked for
 
 
 class FittedReader:
@@ -212,8 +214,16 @@ class FittedReader:
         picked = pick(asked, read, read_scores)
         sentence_rows = sentence_features(asked, read, read_scores, picked, self._cosines(question, read, picked))
         wanted = roles(question.text)
-        turned = np.array([turned_round(wanted, read[p].sentences[s]) for p, s in picked], np.float64)
-        return Evidence(asked, [seen[n].found for n in order], rows[order], read, picked, sentence_rows, turned)
+        return Evidence(
+            asked=asked,
+            ranked=[seen[n].found for n in order],
+            passage_rows=rows[order],
+            seen=read,
+            picked=picked,
+            sentence_rows=sentence_rows,
+            turned=np.array([turned_round(wanted, read[p].sentences[s]) for p, s in picked], np.float64),
+            spoken=spoken_by(asked_to_speak(question.text), read, picked),
+        )
 
     def _cosines(self, question: Question, seen: Sequence[Seen], picked: Sequence[tuple[int, int]]) -> Matrix:
         encoder = self._encoder()
@@ -243,7 +253,16 @@ def sentence_odds(trees: Trees, evidence: Evidence) -> Vector:
     rows = evidence.sentence_rows
     near, shared = rows[:, SENTENCE_NAMES.index("cosine")], rows[:, SENTENCE_NAMES.index("coverage")]
     told = trees(rows) + _COSINE_TELLS * (near - 0.3) + _WORDS_TELL * (shared - 0.3)
-    return np.asarray(told - _TURNED * evidence.turned, np.float64)
+    return np.asarray(told + _SPEAKS * evidence.spoken - _TURNED * evidence.turned, np.float64)
+
+
+def spoken_by(who: Sequence[str], seen: Sequence[Seen], picked: Sequence[tuple[int, int]]) -> Vector:
+    """(picked,) 1 where the article names the one asked about as the speaker of the sentence."""
+    spoken = np.zeros(len(picked))
+    for n, (p, s) in enumerate(picked if who else ()):
+        said = attribution(seen[p].passage.article.text, seen[p].passage.sentences[s])
+        spoken[n] = said is not None and is_speaker(who, said.speaker)
+    return spoken
 
 
 def misled(evidence: Evidence, odds: Vector) -> bool:

@@ -1,4 +1,4 @@
-"""Who did it to whom: whether a sentence tells of the one asked about as the other party.
+"""Who did it to whom: whether a sentence tells of the one asked about as the other party, or has their words.
 
 "What did Ukraine demand?" shares every word with "Russia demanded that Ukraine withdraw", which answers another
 question. Word order alone tells, for active sentences in English; where it does not, nothing is said.
@@ -14,6 +14,14 @@ _AUX = r"(?:did|does|do|will|would|can|could)"
 _ASKED = re.compile(
     rf"\b(?:what|who|whom|whose|which|why|how|when|where)\b(?:\s+\w+)??\s+{_AUX}\s+(?:the\s+)?"
     r"(?P<who>[\w’'-]+)\s+(?P<verb>[a-z]{3,})\b",
+    re.IGNORECASE,
+)
+_SPEAKING = (
+    "say tell announce promise demand warn claim argue call ask urge predict deny admit propose suggest threaten accuse"
+    " vow think believe want reject answer reply respond write tweet criticise criticize praise condemn explain mean"
+)
+_SPEAKS = re.compile(
+    rf"\b{_AUX}\s+(?:the\s+)?(?P<who>[\w’'-]+(?:\s[\w’'.-]+){{0,3}}?)\s+(?:{'|'.join(_SPEAKING.split())})\b",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[\w’'-]+|[.;:!?]")
@@ -52,6 +60,20 @@ def turned_round(roles: Roles | None, sentence: str) -> bool:
     words = _WORD.findall(sentence)
     places = [n for n, word in enumerate(words) if word.lower() in roles.forms]
     return bool(places) and all(_turned(roles, words, n) for n in places)
+
+
+def asked_to_speak(question: str) -> tuple[str, ...]:
+    """The words for the one whose words are asked for: ("joe", "Biden") of "what did joe Biden say?"; or none."""
+    found = _SPEAKS.search(question)
+    words = tuple(word for word in found["who"].split() if word.lower() not in _NOT_NAMES) if found else ()
+    return words
+
+
+def is_speaker(who: Sequence[str], speaker: str) -> bool:
+    """Whether the article's words for a speaker are for the one asked about: by surname, or in every word of a role."""
+    words = _WORD.findall(speaker)
+    wanted = who[-1:] if who and who[-1][0].isupper() else who
+    return bool(wanted) and all(any(_same(one.lower(), word) for word in words) for one in wanted)
 
 
 def _turned(roles: Roles, words: Sequence[str], verb: int) -> bool:

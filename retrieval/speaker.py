@@ -30,6 +30,10 @@ _QUOTATION = re.compile(
     r"|(?<!\w)‘[^‘\n]{1,600}?[.,!?…]’(?!\w)"
     r"|(?<!\w)'(?=[A-Z])(?:[^'\n]|(?<=\w)'(?=\w)){1,600}?[.,!?…]'(?!\w)"
 )
+_DATELINE = re.compile(
+    r"(?:[A-Z][\w.,’' -]{0,40} )?\((?:CNN|AP|AFP|UPI|Reuters|Bloomberg|CNN Business)\)\s*(?:[-–—:]+\s*)?"
+    r"|[A-Z][A-Z.,’' -]{2,40} [-–—]+ "
+)
 _LINE_END = re.compile(r"\n+")
 _CLOSED = re.compile("[”»«\"]$|''$|„[^“]*“$")
 _MARKS = (",", "—", "–", "-", "--")
@@ -194,6 +198,13 @@ class Sentence:
         return clauses(self.row)
 
     @property
+    def begin(self) -> int:
+        """The place of the first word behind a dateline: "Tokyo (CNN)", "ISTANBUL –"."""
+        dateline = _DATELINE.match(self.scene.view, *self.span)
+        end = dateline.end() if dateline else 0
+        return next((n for n, token in enumerate(self.row) if token.start >= end), 0)
+
+    @property
     def quotes(self) -> list[int]:
         return [n for n, token in enumerate(self.row) if token.kind == "quote"]
 
@@ -337,7 +348,8 @@ def _indirect(sentence: Sentence) -> Said | None:
         return sentence.said(last, "indirect according") if alone else None
     if _closes(row, last) and asserts(row, last) and row[last.first - 1].text == ",":
         return sentence.said(last, "indirect closing")
-    opens = first.first == 0 or (first.first == 1 and row[0].low in ("but", "and"))
+    begin = sentence.begin
+    opens = first.first == begin or (first.first == begin + 1 and row[begin].low in ("but", "and"))
     if first.kind == "main" and opens and asserts(row, first) and first.last < len(row) - 3:
         return sentence.said(first, "indirect opening")
     return None

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.roles import roles, turned_round
+from retrieval.roles import asked_to_speak, is_speaker, roles, turned_round
 
 DEMAND = "what did Ukraine demand?"
 
@@ -47,3 +47,28 @@ def test_not_the_other_way_round(question: str, sentence: str) -> None:
 def test_any_text_will_do(question: str, sentence: str) -> None:
     assert turned_round(roles(question), sentence) in (True, False)
     assert not turned_round(None, sentence)
+
+
+@pytest.mark.parametrize(
+    ("question", "speaker", "is_meant"),
+    [
+        ("what did Biden say about Taiwan?", "President Joe Biden", True),
+        ("what did Joe Biden say about Taiwan?", "Biden", True),
+        ("what did joe biden say?", "Joe Biden", True),
+        ("What does Russia demand?", "Russian officials", True),
+        ("what did the mayor promise?", "Mayor Ingrid Solheim", True),
+        ("what did the Ukrainian president say?", "President Joe Biden", False),
+        ("what did the Ukrainian president say?", "Ukrainian President Volodymyr Zelensky", True),
+        ("what did Biden say about Taiwan?", "Joanne Ou", False),
+        ("who killed the mayor?", "the mayor", False),  # nobody's words are asked for
+        ("where did Russia attack?", "Russia", False),
+        ("", "", False),
+    ],
+)
+def test_whose_words_are_asked_for(question: str, speaker: str, is_meant: bool) -> None:
+    assert is_speaker(asked_to_speak(question), speaker) == is_meant
+
+
+@given(st.text(), st.text())
+def test_any_speaker_will_do(question: str, speaker: str) -> None:
+    assert is_speaker(asked_to_speak(question), speaker) in (True, False)

@@ -56,6 +56,9 @@ NEIGHBOURS = {
 INDIRECT = {
     "⟦Ada Brunner said that the bridge was safe.⟧": "Ada Brunner | said",
     "⟦The bridge was safe, Ada Brunner said on Monday.⟧": "Ada Brunner | said",
+    "⟦Lindau (AP) — Ada Brunner said that the bridge was safe.⟧": "Ada Brunner | said",
+    "⟦(CNN) Ada Brunner said on Monday that the bridge was safe.⟧": "Ada Brunner | said",
+    "⟦LINDAU – Ada Brunner said that the bridge was safe.⟧": "Ada Brunner | said",
     "⟦The bridge was safe, said Ada Brunner.⟧": "Ada Brunner | said",
     "⟦According to Ada Brunner, the bridge was safe.⟧": "Ada Brunner | According to",
     "⟦The bridge was safe, according to Ada Brunner.⟧": "Ada Brunner | according to",
