@@ -14,7 +14,7 @@ from bot.verify import FEWEST, match, quoted
 from corpus.archive import Archive, NoSuchArticle, Revision, StoredPassage
 from corpus.article import BadArticle, line
 from corpus.intake import Busy
-from retrieval.answer import RETRIEVED, Answer, Differing
+from retrieval.answer import Answer, Differing
 from retrieval.citation import Citation, FalseQuote, age, cite, link
 from retrieval.question import OLD_AFTER, TURNED_ROUND, BadQuestion, Question, read_question
 from retrieval.scope import Scope
@@ -504,7 +504,7 @@ class Stored(Conversation):
             confidence=answer.confidence,
             marks=tuple(mark(one, carried_by(answer, one)) for one in answer.citations),
             differing=tuple(map(_told, answer.differing)),
-            retrieved=tuple((one.stored.revision.article.url, one.score) for one in answer.retrieved[:RETRIEVED]),
+            retrieved=tuple((one.stored.revision.article.url, one.score) for one in answer.retrieved),
             position=self._office.archive.position(),
         )
         self._store.keep(given)

@@ -9,7 +9,7 @@ from corpus.archive import Revision, StoredPassage
 from retrieval.citation import Citation, link
 from retrieval.question import Question
 
-RETRIEVED = 10  # passages that an answer's JSON lists
+RETRIEVED = 10  # passages that an answer keeps, each with its article
 
 
 class Reason(StrEnum):
@@ -72,7 +72,7 @@ def to_json(answer: Answer, name: object = None) -> dict[str, object]:
         "answer": answer.text,
         "citations": [_citation(one) for one in answer.citations],
         "differing": [_differing(one) for one in answer.differing],
-        "retrieved": [_found(one) for one in answer.retrieved[:RETRIEVED]],
+        "retrieved": [_found(one) for one in answer.retrieved],
         "nearest": [{"title": one.article.title, "url": one.article.url} for one in answer.nearest],
         "filters": _filters(answer.question),
         "reason": answer.reason,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from time import perf_counter
 
 from corpus.archive import Archive, Revision
-from retrieval.answer import Answer, Differing, Found, Reason
+from retrieval.answer import RETRIEVED, Answer, Differing, Found, Reason
 from retrieval.citation import Citation, FalseQuote, check, cite
 from retrieval.differing import Reported, side_by_side
 from retrieval.question import OLD_AFTER, Question
@@ -14,7 +14,7 @@ from retrieval.reader import Reader, Reading
 from retrieval.scope import Scope
 from retrieval.search import Search
 
-REMEMBERED = 256  # answers kept while the index stays as it is
+REMEMBERED = 256  # answers kept while the index stays as it is; about 0.3 MB each, with their articles' texts
 NEAREST = 3  # headlines offered with a refusal
 
 
@@ -62,7 +62,8 @@ class Desk:
             return self._refused(question, reading, Reason.UNPROVEN, reading.ranked)
         text = "\n".join(one.quote for one in citations)
         differing = self._differing(reading.differing)
-        return Answer(question, True, reading.confidence, text, citations, reading.ranked, 0.0, differing=differing)
+        retrieved = reading.ranked[:RETRIEVED]
+        return Answer(question, True, reading.confidence, text, citations, retrieved, 0.0, differing=differing)
 
     def _differing(self, reports: Sequence[Reported]) -> tuple[Differing, ...]:
         cited = [(one, cite(one.revision, one.statement.span)) for one in reports]
@@ -100,7 +101,7 @@ class Desk:
             reading.confidence,
             "",
             (),
-            reading.ranked,
+            reading.ranked[:RETRIEVED],
             0.0,
             reason=reason.value,
             nearest=headlines(near),

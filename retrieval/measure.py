@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from retrieval.answer import RETRIEVED, Answer
+from retrieval.answer import Answer
 
 _DIGIT_GROUPS = re.compile(r"(?<=\d),(?=\d{3})")
 _PUNCTUATION = str.maketrans(dict.fromkeys(string.punctuation + "“”‘’—–…", " "))
@@ -92,7 +92,7 @@ def _accepted(row: Mapping[str, object]) -> list[str]:
 
 
 def _first_rank(accepted: Sequence[str], answer: Answer) -> int | None:
-    passages = [found.stored.passage.text for found in answer.retrieved[:RETRIEVED]]
+    passages = [found.stored.passage.text for found in answer.retrieved]
     return next((rank for rank, text in enumerate(passages, 1) if holds(text, accepted)), None)
 
 
