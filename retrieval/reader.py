@@ -284,13 +284,19 @@ def pick(asked: Asked, seen: Sequence[Seen], scores: Sequence[float]) -> list[tu
 
 
 def run_chances(evidence: Evidence, odds: Vector) -> list[Run]:
-    """Every possible quote, best first. Sentences are taken as independent, so that more of them hold more."""
+    """Every possible quote, best first. Sentences are taken as independent, so that more of them hold more.
+
+    Which sentences belong to one is told by what they hold: who speaks picks a quote and does not cut it short.
+    """
     chance = {place: logistic(float(one)) for place, one in zip(evidence.picked, odds, strict=True)}
+    holds = odds - _SPEAKS * evidence.spoken
+    alone = {place: logistic(float(one)) for place, one in zip(evidence.picked, holds, strict=True)}
     found = []
     for p, one in enumerate(evidence.seen):
         for first, last in runs(one):
             parts = [chance.get((p, s), 0.0) for s in range(first, last + 1)]
-            if min(parts[0], parts[-1]) > BELONGS * max(parts) * (last > first):
+            each = [alone.get((p, s), 0.0) for s in range(first, last + 1)]
+            if min(each[0], each[-1]) > BELONGS * max(each) * (last > first):
                 missed = math.prod(1 - part for part in parts)
                 found.append(Run(1 - missed - LENGTH_COST * (last - first), p, first, last))
     return sorted(found, key=lambda run: -run.chance)
