@@ -129,8 +129,9 @@ def _asks(question: str) -> bool:
 
 
 def _named(words: str, previous: str, answer: str) -> str:
-    """The first pronoun replaced by the previous question's first name, else by the answer's."""
-    names = _names(previous) or _names(answer)
+    """The first pronoun replaced by the previous question's first name, else by the answer's; "it" is no person's."""
+    pronoun = _PRONOUN.search(words)
+    names = _names(previous) or (_names(answer) if pronoun and pronoun[0].lower() not in ("it", "its") else [])
     if not names:
         return f"{words} {_topic(previous)}"
     return _PRONOUN.sub(lambda found: names[0] + ("’s" if found["his"] else ""), words, count=1)
