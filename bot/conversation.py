@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Literal, Protocol
 
 from bot import messages
-from bot.followup import asks_who_said, complete, points_back, topic
+from bot.followup import MAX_QUESTION, asks_who_said, complete, points_back, topic
 from bot.store import Given, Mark, Store, Told, digest, mark, short_id
 from bot.verify import FEWEST, match, quoted
 from corpus.archive import Archive, NoSuchArticle, Revision, StoredPassage
@@ -183,7 +183,9 @@ class Conversation:
         last = _Turn(line(context), "", ()) if context else self._last
         if not context and asks_who_said(text) and (again := self._again()):
             return again if speaker(again.citation) else self._say(messages.NO_ONE_SPEAKER)
-        whole = complete(text, last.question, last.text) if last else complete(text, "")
+        whole = text  # where it is long, it leans on nothing and must not be cut
+        if len(text) <= MAX_QUESTION:
+            whole = complete(text, last.question if last else "", last.text if last else "")
         question = read_question(
             whole, today=self._scope.as_of or self._today(), scope=self._scope, citations=self._citations, said=text
         )

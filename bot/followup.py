@@ -133,7 +133,7 @@ def _named(words: str, previous: str, answer: str) -> str:
     pronoun = _PRONOUN.search(words)
     names = _names(previous) or (_names(answer) if pronoun and pronoun[0].lower() not in ("it", "its") else [])
     if not names:
-        return f"{words} {_topic(previous)}"
+        return f"{words} {_setting(previous) or _topic(previous)}"
     return _PRONOUN.sub(lambda found: names[0] + ("’s" if found["his"] else ""), words, count=1)
 
 

@@ -65,8 +65,7 @@ def turned_round(roles: Roles | None, sentence: str) -> bool:
 def asked_to_speak(question: str) -> tuple[str, ...]:
     """The words for the one whose words are asked for: ("joe", "Biden") of "what did joe Biden say?"; or none."""
     found = _SPEAKS.search(question)
-    words = tuple(word for word in found["who"].split() if word.lower() not in _NOT_NAMES) if found else ()
-    return words
+    return tuple(word for word in found["who"].split() if word.lower() not in _NOT_NAMES) if found else ()
 
 
 def is_speaker(who: Sequence[str], speaker: str) -> bool:

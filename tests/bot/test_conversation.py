@@ -223,6 +223,14 @@ def test_commands_before_a_question_say_so(conversation: Conversation, command: 
     assert conversation.reply(command) == messages.NOTHING_ASKED
 
 
+def test_a_long_question_is_asked_whole_or_refused(desk: Desk, conversation: Conversation) -> None:
+    conversation.reply("what did Russia demand?")
+    long = "what did Russia demand of whom? " * 20 + "and when?"
+    conversation.reply(long)
+    assert desk.asked[-1].text == long
+    assert str(conversation.reply(long * 2)).startswith("The question has 1,298 characters; the limit is 1,000.")
+
+
 def test_what_cannot_be_done_is_a_sentence(conversation: Conversation) -> None:
     assert conversation.reply("/nxt") == "There is no /nxt. Did you mean /next? /help lists the commands."
     assert conversation.reply("/\x1b[31mzzz") == "There is no /[31mzzz. /help lists the commands."

@@ -140,3 +140,10 @@ def test_the_command_prints_what_is_in_force_without_secrets(monkeypatch: pytest
         "meaning": "database of the articles",
     }
     assert "secret" not in CliRunner().invoke(cli, ["settings"]).output + repr(load_settings())
+
+
+def test_what_is_not_imported_here_says_the_same_there() -> None:
+    from retrieval.encoder import DEFAULT_MODEL
+    from retrieval.question import OLD_AFTER
+
+    assert (load_settings().model, load_settings().old_after) == (DEFAULT_MODEL, OLD_AFTER)
