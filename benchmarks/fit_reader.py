@@ -6,15 +6,16 @@ DATA is a data folder into which the set's articles were ingested (PULLQUOTE_DAT
 QUESTIONS are JSON lines with id, question, answers ([] where the archive holds none) and date. Each set's questions
 are also asked of the other sets' archives, as impossible ones where no accepted answer stands in any of its articles.
 
-Folds are whole weeks of questions (the part of the id before "_"); every figure printed is out of fold and of the
-first set alone. Needs scikit-learn, which sentence-transformers brings.
+Folds are whole weeks of questions (the part of the id before "_"); every figure printed is out of fold, and of the
+first set where it names no other. Needs scikit-learn, which sentence-transformers brings.
 """
 
 import argparse
 import json
+import pickle
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -28,17 +29,22 @@ from sklearn.model_selection import GroupKFold
 
 from bot.build import House
 from bot.settings import Settings
-from retrieval.encoder import Matrix, load_encoder
-from retrieval.features import CONFIDENCE_NAMES, PASSAGE_NAMES, SENTENCE_NAMES
+from retrieval.crossencoder import load_crossencoder
+from retrieval.encoder import load_encoder
+from retrieval.features import CONFIDENCE_NAMES, PASSAGE_NAMES, RANK_NAMES, SENTENCE_NAMES, Seen, rank_features
 from retrieval.measure import auc, calibration_error, holds, plain
+from retrieval.models import Matrix
 from retrieval.question import Question
 from retrieval.reader import (
+    JUDGED,
     Evidence,
     Fitted,
     FittedReader,
+    Looked,
     Run,
     Trees,
     Vector,
+    arrange,
     choose,
     confidence_row,
     logistic,
@@ -51,11 +57,13 @@ FOLDS = 6
 # What must never count against a sentence (1) or for it (-1), whatever the noise in the labels says: a gold string
 # stands in many a sentence by chance.
 MONOTONE = {
-    **dict.fromkeys(("cosine", "cosine_rank", "coverage", "coverage_before", "coverage_around", "pairs", "names"), 1),
+    **dict.fromkeys(("evidence", "evidence_rank", "answer", "relevance"), 1),
+    **dict.fromkeys(("coverage", "coverage_before", "coverage_around", "pairs", "names"), 1),
     **dict.fromkeys(("kind_number", "kind_date", "kind_name", "kind_reason", "kind_quote", "passage_rank"), 1),
-    **dict.fromkeys(("cosine_gap", "coverage_gap", "passage_gap", "asks"), -1),
+    **dict.fromkeys(("evidence_gap", "answer_gap", "relevance_gap", "coverage_gap", "passage_gap", "asks"), -1),
 }
 SEED = 7
+BORROWED = 0.05  # of a question's weight where it is asked of another set's archive: these are many, and all impossible
 REFUSED = 0.85  # share of the impossible questions that the threshold refuses, out of fold
 
 
@@ -64,12 +72,31 @@ class Case:
     """One question asked of one archive."""
 
     group: str
-    first_set: bool
+    of: int | None  # the set whose archive it is asked of; None: another set's question
     answers: list[str]
     question: Question
-    search: Search
-    reader: FittedReader
+    asked: tuple[Search, FittedReader] | None  # the archive; None once it has been asked
+    looked: Looked | None = None
     evidence: Evidence | None = None
+
+    @property
+    def first_set(self) -> bool:
+        return self.of == 0
+
+    @property
+    def search(self) -> Search:
+        assert self.asked is not None
+        return self.asked[0]
+
+    @property
+    def reader(self) -> FittedReader:
+        assert self.asked is not None
+        return self.asked[1]
+
+    @property
+    def look(self) -> Looked:
+        assert self.looked is not None
+        return self.looked
 
     @property
     def seen(self) -> Evidence:
@@ -81,14 +108,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--set", nargs=2, action="append", required=True, metavar=("DATA", "QUESTIONS"), dest="sets")
     parser.add_argument("--write", action="store_true", help="write retrieval/reader.json")
+    parser.add_argument("--keep", type=Path, help="a file that keeps what the model said, for another fit")
     options = parser.parse_args()
-    cases = list(load_cases(options.sets))
-    weights = fit_ranking(cases)
-    report_ranking(cases)
-    gather(cases, weights)
-    trees, odds = fit_sentences(cases)
-    confidence, threshold = fit_confidence(cases, odds, weights)
-    fitted = Fitted(weights, trees, confidence, threshold)
+    if options.keep and options.keep.exists():
+        passage, cases = pickle.loads(options.keep.read_bytes())
+    else:
+        cases = list(load_cases(options.sets))
+        passage = fit_found(cases)
+        judge(cases, passage)
+        if options.keep:
+            options.keep.write_bytes(pickle.dumps((passage, [replace(one, asked=None) for one in cases])))
+    rank, ranked = fit_judged(cases)
+    trees, odds = fit_sentences(cases, ranked)
+    confidence, threshold = fit_confidence(cases, odds, passage)
+    fitted = Fitted(passage, rank, trees, confidence, threshold)
     if options.write:
         target = Path(__file__).parent.parent / "retrieval" / "reader.json"
         target.write_text(json.dumps(rounded(fitted.to_json()), separators=(",", ":")) + "\n", "utf-8")
@@ -102,6 +135,7 @@ def load_cases(sets: Sequence[tuple[str, str]]) -> Iterator[Case]:
     for number, (data, _) in enumerate(sets):
         house = House(Settings(data=Path(data)))
         encoder = load_encoder(house.settings.model, house.models, bulk=True)
+        crossencoder = load_crossencoder(house.models, bulk=True)
         search = Search(house.archive, house.vectors, house.keywords, lambda encoder=encoder: encoder)  # type: ignore[misc]
         words = f" {' '.join(plain(r.article.title + ' ' + r.article.text) for _, r in house.archive.current())} "
         for other, (_, questions) in enumerate(sets):
@@ -111,10 +145,10 @@ def load_cases(sets: Sequence[tuple[str, str]]) -> Iterator[Case]:
                     if not answers or any(f" {plain(one)} " in words for one in answers):
                         continue
                     answers = []
-                reader = FittedReader(BLANK, search.weights, search._encoder, None)
+                reader = FittedReader(BLANK, search.weights, lambda one=crossencoder: one, None)  # type: ignore[misc]
                 question = Question(row["question"], date.fromisoformat(row["date"]))
                 group = str(row["id"]).split("_")[0]
-                yield Case(group, number == 0 and other == 0, answers, question, search, reader)
+                yield Case(group, number if number == other else None, answers, question, (search, reader))
 
 
 def blank_trees() -> Trees:
@@ -122,16 +156,7 @@ def blank_trees() -> Trees:
     return Trees(leaf, np.zeros((1, 1)), leaf, leaf, np.zeros((1, 1)), 0.0)
 
 
-BLANK = Fitted(np.eye(len(PASSAGE_NAMES))[0], blank_trees(), np.zeros(1), 0.5)
-
-
-def gather(cases: Iterable[Case], weights: Vector) -> None:
-    """Looks again with the fitted ranking: the sentences to be judged are those of its best passages."""
-    fitted = Fitted(weights, blank_trees(), np.zeros(1), 0.5)
-    for number, case in enumerate(cases, 1):
-        case.reader._fitted = fitted
-        case.evidence = case.reader.gather(case.question, case.seen.ranked)
-        told(number, "read")
+BLANK = Fitted(np.eye(len(PASSAGE_NAMES))[0], np.eye(len(RANK_NAMES))[0], blank_trees(), np.zeros(1), 0.5)
 
 
 def told(number: int, what: str) -> None:
@@ -142,31 +167,48 @@ def told(number: int, what: str) -> None:
 # Ranking
 
 
-def fit_ranking(cases: Sequence[Case]) -> Vector:
+def fit_found(cases: Sequence[Case]) -> Vector:
+    """Weights of what is found of a passage, before any is judged."""
     for number, case in enumerate(cases, 1):
-        case.reader._encoder = _no_sentences(case)
-        case.evidence = case.reader.gather(case.question, case.search(case.question))
-        case.reader._encoder = case.search._encoder
+        case.reader._judged = 0
+        case.looked = case.reader.look(case.question, case.search(case.question))
         told(number, "searched")
-    return pairwise_weights(cases)
+    weights = pairwise_weights([(case.look.rows, right(case, case.look.seen)) for case in cases if case.answers])
+    return weights
 
 
-def _no_sentences(case: Case):  # type: ignore[no-untyped-def]
-    """The first look is at passages alone: sentences are not encoded."""
-
-    class Blank:
-        name, dimension = "blank", 1
-
-        def encode(self, texts: Sequence[str], *, question: bool = False) -> Matrix:
-            return np.zeros((len(texts), 1), np.float32)
-
-    return Blank
+def judge(cases: Iterable[Case], weights: Vector) -> None:
+    """Looks again with these weights: those passages are judged that come first by them."""
+    fitted = Fitted(weights, BLANK.rank, BLANK.trees, BLANK.confidence, BLANK.threshold)
+    for number, case in enumerate(cases, 1):
+        case.reader._fitted, case.reader._judged = fitted, JUDGED
+        case.looked = case.reader.look(case.question, [one.found for one in case.look.seen])
+        told(number, "judged")
 
 
-def pairwise_weights(cases: Sequence[Case], strength: float = 0.003) -> Vector:
-    """Logistic regression on differences of a right and a wrong passage of one question (as RankSVM does it)."""
+def fit_judged(cases: Sequence[Case]) -> tuple[Vector, list[Evidence]]:
+    """Weights of what the cross-encoder says beside that, and every case ranked by weights that have not seen it."""
+    rows = {
+        n: (rank_features(case.look.rows[:JUDGED], case.look.windows), right(case, case.look.seen[:JUDGED]))
+        for n, case in enumerate(cases)
+        if case.answers
+    }
+    ranked: dict[int, Evidence] = {}
+    for train, test in folds(cases):
+        weights = pairwise_weights([rows[n] for n in train if n in rows])
+        ranked.update((n, arrange(weights, cases[n].look)) for n in test)
+    report_ranking(cases, ranked)
+    return pairwise_weights(list(rows.values())), [ranked[n] for n in range(len(cases))]
+
+
+def right(case: Case, seen: Sequence[Seen]) -> NDArray[np.bool_]:
+    return np.array([holds(one.passage.text, case.answers) for one in seen], bool)
+
+
+def pairwise_weights(groups: Sequence[tuple[Matrix, NDArray[np.bool_]]], strength: float = 0.003) -> Vector:
+    """Logistic regression on differences of a right and a wrong row of one question (as RankSVM does it)."""
     rng = np.random.default_rng(SEED)
-    rows = np.concatenate([pair for case in cases if (pair := differences(case, rng)) is not None])
+    rows = np.concatenate([differences(*group, rng) for group in groups])
     scale = rows.std(axis=0) + 1e-9
     both = np.concatenate([rows, -rows]) / scale
     labels = np.repeat([1, 0], len(rows))
@@ -174,22 +216,21 @@ def pairwise_weights(cases: Sequence[Case], strength: float = 0.003) -> Vector:
     return np.asarray(model.coef_[0] / scale, np.float64)
 
 
-def differences(case: Case, rng: np.random.Generator) -> Matrix | None:
-    right = np.array([holds(one.stored.passage.text, case.answers) for one in case.seen.ranked], bool)
-    if not case.answers or right.all() or not right.any():
-        return None
-    rows, wrong = case.seen.passage_rows, np.flatnonzero(~right)
-    chosen = [rng.choice(wrong, min(len(wrong), 20), replace=False) for _ in np.flatnonzero(right)[:6]]
-    return np.concatenate([rows[good] - rows[bad] for good, bad in zip(np.flatnonzero(right), chosen, strict=False)])
+def differences(rows: Matrix, right: NDArray[np.bool_], rng: np.random.Generator) -> Matrix:
+    wrong = np.flatnonzero(~right)
+    pairs = [
+        rows[good] - rows[bad]
+        for good in np.flatnonzero(right)[:6]
+        for bad in rng.choice(wrong, min(len(wrong), 20), replace=False)
+    ]
+    return np.array(pairs, np.float32).reshape(len(pairs), rows.shape[1])
 
 
-def report_ranking(cases: Sequence[Case]) -> None:
+def report_ranking(cases: Sequence[Case], ranked: Mapping[int, Evidence]) -> None:
     ranks = []
-    for train, test in folds(cases):
-        weights = pairwise_weights([cases[n] for n in train])
-        for case in (cases[n] for n in test if cases[n].first_set and cases[n].answers):
-            order = np.argsort(-(case.seen.passage_rows @ weights), kind="stable")[:10]
-            texts = [case.seen.ranked[n].stored.passage.text for n in order]
+    for n, case in enumerate(cases):
+        if case.first_set and case.answers:
+            texts = [one.stored.passage.text for one in ranked[n].ranked[:10]]
             ranks.append(next((n for n, text in enumerate(texts, 1) if holds(text, case.answers)), None))
     for k in (1, 5, 10):
         print(f"hit@{k:<3} {np.mean([rank is not None and rank <= k for rank in ranks]):.3f}")
@@ -205,8 +246,10 @@ def folds(cases: Sequence[Case]) -> Iterator[tuple[list[int], list[int]]]:
 # Sentences
 
 
-def fit_sentences(cases: Sequence[Case]) -> tuple[Trees, list[Vector]]:
+def fit_sentences(cases: Sequence[Case], ranked: Sequence[Evidence]) -> tuple[Trees, list[Vector]]:
     """The trees fitted on everything, and out-of-fold log odds of every case's sentences."""
+    for case, evidence in zip(cases, ranked, strict=True):
+        case.evidence = evidence
     odds: list[Vector] = [np.zeros(0)] * len(cases)
     for train, test in folds(cases):
         trees = fit_trees([cases[n] for n in train])
@@ -288,18 +331,22 @@ def fit_confidence(cases: Sequence[Case], odds: Sequence[Vector], weights: Vecto
             labels.append(bool(case.answers))
             kept.append(n)
     matrix, right = np.array(rows), np.array(labels)
+    counts = np.where([cases[n].of is None for n in kept], BORROWED, 1.0)
     sure = np.zeros(len(kept))
     place = {n: row for row, n in enumerate(kept)}
     for train, test in folds(cases):
         mine = [place[n] for n in train if n in place]
-        fitted = logistic_weights(matrix[mine], right[mine])
+        fitted = logistic_weights(matrix[mine], right[mine], counts[mine])
         for row in (place[n] for n in test if n in place):
             sure[row] = logistic(float(matrix[row] @ fitted[:-1] + fitted[-1]))
     first = np.array([cases[n].first_set for n in kept])
     threshold = float(np.quantile(sure[first & ~right], REFUSED))
     report_confidence(sure[first], right[first], threshold)
+    for number in sorted({case.of for case in cases if case.of}):
+        own = np.array([cases[n].of == number for n in kept])
+        print(f"set {number + 1}: AUC {auc(list(sure[own & right]), list(sure[own & ~right])):.4f}  n={own.sum()}")
     report_answers([cases[n] for n in kept], [odds[n] for n in kept], sure, threshold)
-    return logistic_weights(matrix, right), threshold
+    return logistic_weights(matrix, right, counts), threshold
 
 
 def found_at_all(case: Case) -> bool:
@@ -307,7 +354,7 @@ def found_at_all(case: Case) -> bool:
     return any(holds(one.stored.passage.text, case.answers) for one in case.seen.ranked)
 
 
-def logistic_weights(rows: Vector, right: NDArray[np.bool_], strength: float = 10.0) -> Vector:
+def logistic_weights(rows: Vector, right: NDArray[np.bool_], counts: Vector, strength: float = 10.0) -> Vector:
     """Logistic regression whose weights may not be negative: better evidence never makes less sure.
 
     What is `missing` counts the other way. Free weights give the development questions half a point more AUC, and
@@ -318,8 +365,8 @@ def logistic_weights(rows: Vector, right: NDArray[np.bool_], strength: float = 1
 
     def loss(weights: Vector) -> tuple[float, Vector]:
         margin = sign * (scaled @ weights[:-1] + weights[-1])
-        pull = -sign / (1 + np.exp(margin))
-        value = np.logaddexp(0, -margin).sum() + strength / 2 * (weights[:-1] ** 2).sum()
+        pull = -counts * sign / (1 + np.exp(margin))
+        value = (counts * np.logaddexp(0, -margin)).sum() + strength / 2 * (weights[:-1] ** 2).sum()
         return float(value), np.append(scaled.T @ pull + strength * weights[:-1], pull.sum())
 
     bounds = [(None, 0) if name.endswith("missing") else (0, None) for name in CONFIDENCE_NAMES]

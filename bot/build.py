@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from bot.settings import Settings
 from corpus.archive import Archive, open_archive
-from retrieval.encoder import Encoder, Remembering, export_folder, load_encoder
+from retrieval.crossencoder import CrossEncoder, crossencoder_folder, load_crossencoder
+from retrieval.encoder import Encoder, Remembering, export_folder, load_encoder, load_reranker
 from retrieval.index import Index, Model, behind
 from retrieval.keywords import Keywords
+from retrieval.models import load_pointer
 from retrieval.vectors import Vectors, read_json
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ class House:
         self.sample = sample
         self.stays, self.seats = stays, seats
         self.folder = settings.data / "sample" if sample else settings.data
-        self._warming: Future[Encoder] | None = None
+        self._warming: tuple[Future[Encoder], Future[CrossEncoder]] | None = None
 
     @cached_property
     def archive(self) -> Archive:
@@ -54,18 +56,37 @@ class House:
     @cached_property
     def encoder(self) -> Encoder:
         """The one for questions."""
-        return self._warming.result() if self._warming else self._load_encoder()
+        return self._warming[0].result() if self._warming else self._load_encoder()
+
+    @cached_property
+    def crossencoder(self) -> CrossEncoder:
+        return self._warming[1].result() if self._warming else self._load_crossencoder()
 
     def warm_up(self) -> None:
-        """Loads the encoder beside what comes next: it is most of the time that a cold question takes."""
+        """Loads the models beside what comes next: it is most of the time that a cold question takes."""
         if self.prepared and "encoder" not in self.__dict__:
             pool = ThreadPoolExecutor(1)
-            self._warming = pool.submit(self._load_encoder)
+            self._warming = pool.submit(self._load_encoder), pool.submit(self._load_crossencoder)
             pool.shutdown(wait=False)
+
+    def prepare(self) -> None:
+        """Exports the models, which takes seconds, where they are not."""
+        _ = self.encoder, self.crossencoder
 
     def _load_encoder(self) -> Encoder:
         model, engine = self.settings.model, self.settings.engine
         return Remembering(load_encoder(model, self.models, engine=engine, bulk=self.stays, at_once=self.seats))
+
+    def _load_crossencoder(self) -> CrossEncoder:
+        settings = self.settings
+        one = load_crossencoder(self.models, engine=settings.engine, bulk=self.stays, at_once=self.seats)
+        if settings.reranker or settings.reader:
+            from retrieval import named
+
+
+            one = named.Ranked(one, load_reranker(settings.reranker)) if settings.reranker else one
+            one = named.Pointing(one, load_pointer(settings.reader)) if settings.reader else one
+        return one
 
     @property
     def models(self) -> Path:
@@ -73,8 +94,9 @@ class House:
 
     @property
     def prepared(self) -> bool:
-        """Whether the model needs no export, which takes seconds."""
-        return self.settings.engine == "torch" or (self._export / "encoder.json").exists()
+        """Whether the models need no export, which takes seconds."""
+        encoder = self.settings.engine == "torch" or (self._export / "encoder.json").exists()
+        return encoder and (crossencoder_folder(self.models) / "crossencoder.json").exists()
 
     @property
     def _export(self) -> Path:
@@ -113,7 +135,9 @@ class House:
         from retrieval.desk import Desk  # here: an intake asks nothing
         from retrieval.reader import load_reader
 
-        reader = load_reader(self.search.weights, lambda: self.encoder, self.settings.threshold)
+        reader = load_reader(
+            self.search.weights, lambda: self.crossencoder, self.settings.threshold, self.settings.passages
+        )
         return Desk(self.search, reader, self.archive, self.settings.old_after)
 
     @cached_property

@@ -65,7 +65,7 @@ def _foreseen() -> tuple[type[Exception], ...]:
     from corpus.article import BadArticle
     from corpus.database import DatabaseError
     from corpus.intake import Busy
-    from retrieval.encoder import BadModel
+    from retrieval.models import BadModel
     from retrieval.question import BadQuestion
     from retrieval.vectors import WrongIndex
 
@@ -180,7 +180,7 @@ def _catch_up(house: "House", progress: Any) -> None:
 def _prepare_model(house: "House") -> None:
     if not house.prepared:
         click.echo(messages.PREPARING_MODEL.format(model=house.settings.model), err=True)
-        _ = house.encoder
+        house.prepare()
 
 
 def _tell(report: "Report", dry: bool, as_json: bool) -> None:
@@ -354,6 +354,7 @@ def _scope(since: date | None, until: date | None, outlets: Sequence[str], as_of
 
 def _answering(house: "House") -> "Desk":
     """The desk, its index in step."""
+    _prepare_model(house)
     house.warm_up()
     if house.sample:
         _take_in_sample(house)

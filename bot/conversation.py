@@ -544,7 +544,7 @@ class Stored(Conversation):
         citation = cite(revision, (kept.start, kept.end))
         if digest(citation.quote) != kept.digest:
             raise FalseQuote(f"The quote does not stand at {kept.start}-{kept.end} of {kept.url}.")
-        return citation
+        return replace(citation, words=kept.words)
 
     def _exported(self, citation: Citation) -> str:
         article = citation.article

@@ -15,7 +15,10 @@ SETTING_CHROMA = "address of a Chroma server; empty: Chroma runs inside"
 SETTING_COLLECTION = "name of the vectors in Chroma; archives that share a Chroma server need different ones"
 SETTING_MODEL = "name or folder of the model that turns text into vectors"
 SETTING_MODELS = "folder of the models as exported"
-SETTING_ENGINE = "what runs the model: auto, onnxruntime, openvino or torch"
+SETTING_ENGINE = "what runs the models: auto, onnxruntime, openvino or torch"
+SETTING_RERANKER = "name or folder of a cross-encoder whose order of the passages counts; empty: our own"
+SETTING_READER = "name or folder of a question-answering model that tells the words that answer; empty: our own"
+SETTING_PASSAGES = "passages read closely for a question, 4 to 40: fewer answer sooner, more find more"
 SETTING_THRESHOLD = "confidence below which a question is refused; empty: the fitted one"
 SETTING_FETCH_PRIVATE = "networks that pages may be fetched from although they are not public, with commas between them"
 SETTING_OLD_AFTER = "days after which a report is called old, below its citation"
@@ -48,6 +51,9 @@ SETTING_NEEDS = {
     "model": "Give it a model name or a folder",
     "models": "Give it a folder",
     "engine": "Give it auto, onnxruntime, openvino or torch",
+    "reranker": "Give it a model name or a folder",
+    "reader": "Give it a model name or a folder",
+    "passages": "Give it a number from 4 to 40",
     "threshold": "Give it a number from 0 to 1",
     "old_after": "Give it a number of days from 60 on",
     "citations": "Give it 1, 2 or 3",

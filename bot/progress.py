@@ -10,7 +10,8 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from bot import messages
-from retrieval.encoder import Encoder, Matrix
+from retrieval.encoder import Encoder
+from retrieval.models import Matrix
 
 EVERY = 3.0  # seconds between two plain lines
 T = TypeVar("T")

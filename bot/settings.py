@@ -19,7 +19,8 @@ from bot import messages
 
 PREFIX = "PULLQUOTE_"
 ENV_FILE = ".env"
-DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"  # retrieval.encoder's; not imported, for numpy is slow
+PASSAGES = 12  # retrieval.reader's JUDGED
+DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"  # retrieval.models’s; not imported, for numpy is slow
 OLD_AFTER = 365  # days; retrieval.question's, as little imported
 
 
@@ -84,6 +85,9 @@ class Settings(BaseSettings):
     )
     model: str = Field(default=DEFAULT_MODEL, description=messages.SETTING_MODEL)
     models: Folder | None = Field(default=None, description=messages.SETTING_MODELS)
+    reranker: str = Field(default="", description=messages.SETTING_RERANKER)
+    reader: str = Field(default="", description=messages.SETTING_READER)
+    passages: int = Field(default=PASSAGES, ge=4, le=40, description=messages.SETTING_PASSAGES)
     engine: Literal["auto", "onnxruntime", "openvino", "torch"] = Field(
         default="auto", description=messages.SETTING_ENGINE
     )

@@ -113,6 +113,7 @@ class Mark:
     end: int
     digest: str
     copies: tuple[str, ...] = ()
+    words: Span | None = None  # those that answer, in characters of the quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,7 @@ class Vote:
 
 def mark(citation: Citation, copies: Iterable[str] = ()) -> Mark:
     url, where = citation.article.url, (citation.revision, citation.start, citation.end)
-    return Mark(url, *where, digest(citation.quote), tuple(copies))
+    return Mark(url, *where, digest(citation.quote), tuple(copies), citation.words)
 
 
 def digest(text: str) -> str:
@@ -321,7 +322,8 @@ def _given(row: Mapping[Any, Any]) -> Given:
 
 
 def _mark(row: Mapping[str, Any]) -> Mark:
-    return Mark(**{**row, "copies": tuple(row.get("copies", ()))})
+    words = row.get("words")  # a row of an earlier version has none
+    return Mark(**{**row, "copies": tuple(row.get("copies", ())), "words": tuple(words) if words else None})
 
 
 def _written(scope: Scope) -> str:

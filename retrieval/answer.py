@@ -86,6 +86,7 @@ def _citation(citation: Citation) -> dict[str, object]:
         "quote": citation.quote,
         "speaker": citation.speaker,
         "cue": citation.cue,
+        "words": citation.quote[slice(*citation.words)] if citation.words else "",
         "start": citation.start,
         "end": citation.end,
         "url": article.url,

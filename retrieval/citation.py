@@ -37,14 +37,15 @@ class Citation:
     after: str
     speaker: str = ""  # the article's words for who says the quote; "" where that is not determined
     cue: str = ""  # the article's word of saying: "said", "according to"
+    words: Span | None = None  # those that answer, in characters of the quote; None where that is not clear
 
     @property
     def context(self) -> str:
         return self.before + self.quote + self.after
 
 
-def cite(revision: Revision, span: Span) -> Citation:
-    """The citation of a span, built from its offsets and nothing else."""
+def cite(revision: Revision, span: Span, words: Span | None = None) -> Citation:
+    """The citation of a span, built from its offsets and nothing else. Both are in characters of the article."""
     start, end = span
     text = revision.article.text
     first, last = _context(text, start, end)
@@ -60,6 +61,7 @@ def cite(revision: Revision, span: Span) -> Citation:
         after=text[end:last],
         speaker=said.speaker if said else "",
         cue=said.cue if said else "",
+        words=(words[0] - start, words[1] - start) if words else None,
     )
 
 
@@ -71,6 +73,8 @@ def check(citation: Citation, archive: Source) -> Citation:
     start, end, text = citation.start, citation.end, stored.article.text
     if not (0 <= start < end <= len(text)) or text[start:end] != citation.quote:
         raise FalseQuote(f"The quote does not stand at {start}-{end} of {stored.article.url}.")
+    if citation.words and not 0 <= citation.words[0] < citation.words[1] <= len(citation.quote):
+        raise FalseQuote(f"The words that answer do not stand in the quote from {stored.article.url}.")
     if text[:start].endswith(citation.before) and text[end:].startswith(citation.after):
         if _attributed(citation) == _attributed(cite(stored, (start, end))):
             return citation

@@ -57,7 +57,9 @@ class Desk:
         return replace(answer, explained={"seconds": stages, **reading.explained})
 
     def _cited(self, question: Question, reading: Reading) -> Answer:
-        citations = self._all_proven([cite(one.revision, one.span) for one in reading.choices[: question.citations]])
+        citations = self._all_proven(
+            [cite(one.revision, one.span, one.answer) for one in reading.choices[: question.citations]]
+        )
         if not citations:
             return self._refused(question, reading, Reason.UNPROVEN, reading.ranked)
         text = "\n".join(one.quote for one in citations)

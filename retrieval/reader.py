@@ -1,8 +1,9 @@
 """The reader: which sentences of the passages found answer the question, how sure that is, or that none does.
 
-Three fitted parts, all small (`reader.json`, made by benchmarks/fit_reader.py): a linear ranking of the passages,
-gradient-boosted trees (Friedman, Annals of Statistics 2001) that score sentences, and a logistic regression whose
-output is the confidence: the chance that the archive supports the answer.
+The cross-encoder judges a window of each of the best passages. Around it stand four small fitted parts (`reader.json`,
+made by benchmarks/fit_reader.py): a linear ranking of the passages found, another one of those judged, gradient-boosted
+trees (Friedman, Annals of Statistics 2001) that score their sentences, and a logistic regression whose output is the
+confidence: the chance that the archive supports the answer.
 """
 
 import json
@@ -20,40 +21,45 @@ from numpy.typing import NDArray
 from corpus.archive import Revision
 from corpus.article import Span
 from retrieval.answer import Found
+from retrieval.crossencoder import CrossEncoder
 from retrieval.differing import Reported, Statement, differing
-from retrieval.encoder import Encoder, Matrix
 from retrieval.features import (
     CONFIDENCE_NAMES,
     PASSAGE_NAMES,
+    RANK_NAMES,
     SENTENCE_NAMES,
     Asked,
     Seen,
+    Window,
     confidence_features,
     coverage,
     passage_features,
+    rank_features,
     runs,
     sentence_features,
     take_apart,
+    window,
 )
 from retrieval.keywords import asked as asked_words
+from retrieval.models import Matrix
 from retrieval.question import Question
 from retrieval.roles import asked_to_speak, is_speaker, roles, turned_round
 from retrieval.speaker import attribution
 
-PASSAGES = 8  # read sentence by sentence
-SENTENCES = 12  # of them, encoded: most of what a warm question costs, and more of them gain nothing
+JUDGED = 12  # passages that the cross-encoder reads a window of: most of what a warm question costs
+WINDOW = 360  # characters of it: about 75 tokens
+PASSAGES = 8  # whose sentences are weighed
 LENGTH_COST = 0.03  # of chance, for each further sentence of a quote: a quote is as short as it can be
 BELONGS = 0.3  # a quote's first and last sentence each need this share of its best one's chance
 AS_GOOD = 0.5  # a sentence that differs from the answer's needs this share of its chance
 AS_FULL = 0.8  # and, with its headline, this share of the question's words that it covers
 ADDS = 0.3  # a further citation needs this share of the first one's chance
 REPEATS = 0.6  # and at most this share of its words in common with one already chosen
-_COSINE_TELLS, _WORDS_TELL = 1.0, 0.5  # log odds on top of the trees, whose quiz questions share few words with answers
+_WORDS_TELL = 0.5  # log odds on top of the trees, whose quiz questions share few words with answers
 _SPEAKS = 1.5  # log odds on top of a sentence that has the words of the one whose words are asked for
 _TURNED = 6.0  # log odds off a sentence in which the one asked about is not the one who acts
-_PRIOR_WEIGHT = 0.25  # of the passage's score, when sentences are chosen for encoding
 _PERSON = re.compile(r"[“\"'‘]?(?:But |And |Yet |So )?(?:he|she|they|his|her|their)\b", re.IGNORECASE)
-_SHORT = 4  # words; shorter sentences are captions, bylines and "Read more"
+_BOLD = 0.0  # words that answer are told where they score so far above "no answer"
 
 Vector = NDArray[np.float64]
 
@@ -65,6 +71,7 @@ class Choice:
     revision: Revision
     span: Span  # in characters of the article's text
     chance: float  # 0..1 that it holds the answer, if the archive does
+    answer: Span | None = None  # the words in it that answer, in characters of the article's text
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +103,16 @@ class Fitted:
     """The numbers of `reader.json`."""
 
     passage: Vector  # one weight for each of PASSAGE_NAMES
+    rank: Vector  # one weight for each of RANK_NAMES
     trees: "Trees"
     confidence: Vector  # one weight for each of CONFIDENCE_NAMES, then the intercept
     threshold: float  # below this confidence there is no answer
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "names": [PASSAGE_NAMES, SENTENCE_NAMES, CONFIDENCE_NAMES],
+            "names": [PASSAGE_NAMES, RANK_NAMES, SENTENCE_NAMES, CONFIDENCE_NAMES],
             "passage": self.passage.tolist(),
+            "rank": self.rank.tolist(),
             "trees": self.trees.to_json(),
             "confidence": self.confidence.tolist(),
             "threshold": self.threshold,
@@ -149,7 +158,7 @@ def load_fitted() -> Fitted:
 
 
 def fitted_from_json(row: Mapping[str, Any]) -> Fitted:
-    names = [list(PASSAGE_NAMES), list(SENTENCE_NAMES), list(CONFIDENCE_NAMES)]
+    names = [list(PASSAGE_NAMES), list(RANK_NAMES), list(SENTENCE_NAMES), list(CONFIDENCE_NAMES)]
     if row["names"] != names:
         raise ValueError("reader.json was fitted for other features. Run: python -m benchmarks.fit_reader")
     tree = row["trees"]
@@ -161,7 +170,18 @@ def fitted_from_json(row: Mapping[str, Any]) -> Fitted:
         value=np.array(tree["value"], np.float64),
         start=tree["start"],
     )
-    return Fitted(np.array(row["passage"]), trees, np.array(row["confidence"]), row["threshold"])
+    return Fitted(np.array(row["passage"]), np.array(row["rank"]), trees, np.array(row["confidence"]), row["threshold"])
+
+
+@dataclass(frozen=True)
+class Looked:
+    """The passages found for one question, those judged first; nothing later needs a model."""
+
+    asked: Asked
+    seen: list[Seen]  # best first, by what was found of them
+    rows: Matrix  # (passages, PASSAGE_NAMES)
+    scores: Vector  # (passages,)
+    windows: list[Window]  # of the first of them
 
 
 @dataclass(frozen=True)
@@ -171,26 +191,39 @@ class Evidence:
     asked: Asked
     ranked: list[Found]
     passage_rows: Matrix  # (passages, PASSAGE_NAMES), ranked
-    seen: list[Seen]  # the first PASSAGES of them
-    picked: list[tuple[int, int]]  # (passage, sentence) places in `seen`
+    rank_rows: Matrix  # (judged, RANK_NAMES), ranked
+    windows: list[Window]  # the first PASSAGES of them
+    picked: list[tuple[int, int]]  # (window, sentence of its passage)
     sentence_rows: Matrix  # (picked, SENTENCE_NAMES)
     turned: Vector  # (picked,) 1 where it tells of the one asked about as the other party
     spoken: Vector  # (picked,) 1 where it has the words of the one whose words are asked for
+
+    @property
+    def seen(self) -> list[Seen]:
+        return [one.seen for one in self.windows]
 
 
 class FittedReader:
     """The default reader."""
 
-    def __init__(self, fitted: Fitted, weigh: Weigh, encoder: Callable[[], Encoder], threshold: float | None) -> None:
+    def __init__(
+        self,
+        fitted: Fitted,
+        weigh: Weigh,
+        crossencoder: Callable[[], CrossEncoder],
+        threshold: float | None,
+        judged: int = JUDGED,
+    ) -> None:
         self._fitted = fitted
         self._weigh = weigh
-        self._encoder = encoder
+        self._crossencoder = crossencoder
         self._threshold = fitted.threshold if threshold is None else threshold
+        self._judged = judged
 
     def read(self, question: Question, found: Sequence[Found]) -> Reading:
         if not found:
             return Reading(False, 0.0, (), ())
-        evidence = self.gather(question, found)
+        evidence = arrange(self._fitted.rank, self.look(question, found))
         odds = sentence_odds(self._fitted.trees, evidence)
         chances = run_chances(evidence, odds)
         confidence = logistic(self._confidence_odds(evidence, odds, chances))
@@ -203,32 +236,24 @@ class FittedReader:
             explained=_explained(evidence, odds, self._threshold),
         )
 
-    def gather(self, question: Question, found: Sequence[Found]) -> Evidence:
+    def look(self, question: Question, found: Sequence[Found]) -> Looked:
+        """Ranks by what was found and has the best passages judged."""
         asked = take_apart(question.text, self._weigh(asked_words(question.text)), question.today)
         seen = [Seen(one) for one in found]
         rows = passage_features(asked, seen)
-        scores = rows @ self._fitted.passage
+        scores = np.asarray(rows @ self._fitted.passage, np.float64)
         order = np.argsort(-scores, kind="stable")
-        read = [seen[n] for n in order[:PASSAGES]]
-        read_scores = [float(scores[n]) for n in order[:PASSAGES]]
-        picked = pick(asked, read, read_scores)
-        sentence_rows = sentence_features(asked, read, read_scores, picked, self._cosines(question, read, picked))
-        wanted = roles(question.text)
-        return Evidence(
-            asked=asked,
-            ranked=[seen[n].found for n in order],
-            passage_rows=rows[order],
-            seen=read,
-            picked=picked,
-            sentence_rows=sentence_rows,
-            turned=np.array([turned_round(wanted, read[p].sentences[s]) for p, s in picked], np.float64),
-            spoken=spoken_by(asked_to_speak(question.text), read, picked),
-        )
+        seen = [seen[n] for n in order]
+        return Looked(asked, seen, rows[order], scores[order], self._judge(asked, seen[: self._judged]))
 
-    def _cosines(self, question: Question, seen: Sequence[Seen], picked: Sequence[tuple[int, int]]) -> Matrix:
-        encoder = self._encoder()
-        vector = encoder.encode([question.text], question=True)[0]
-        return np.asarray(encoder.encode([seen[p].sentences[s] for p, s in picked]) @ vector, np.float32)
+    def _judge(self, asked: Asked, seen: Sequence[Seen]) -> list[Window]:
+        runs = [window(asked, one.sets, one.passage.sentences, WINDOW) for one in seen]
+        parts = [
+            (one.passage.article.title, one.passage.article.text[slice(*_span(one, run))])
+            for one, run in zip(seen, runs, strict=True)
+        ]
+        judged = self._crossencoder().judge(asked.text, parts)
+        return [Window(one, *run, what) for one, run, what in zip(seen, runs, judged, strict=True)]
 
     def _confidence_odds(self, evidence: Evidence, odds: Vector, chances: Sequence["Run"]) -> float:
         if not chances:
@@ -236,6 +261,29 @@ class FittedReader:
         row = confidence_row(evidence, odds, chances, self._fitted.passage)
         known = float(row @ self._fitted.confidence[:-1] + self._fitted.confidence[-1])
         return known - _TURNED * misled(evidence, odds)
+
+
+def arrange(weights: Vector, looked: Looked) -> Evidence:
+    """Ranks the judged passages anew, the others stay behind them, and lines up the sentences of the best."""
+    judged = len(looked.windows)
+    rank_rows = rank_features(looked.rows[:judged], looked.windows)
+    scores = rank_rows @ weights
+    first = np.argsort(-scores, kind="stable")
+    order = [*first.tolist(), *range(judged, len(looked.seen))]
+    windows = [looked.windows[n] for n in first[:PASSAGES]]
+    picked = [(p, s) for p, one in enumerate(windows) for s in range(one.first, one.last + 1)]
+    wanted = roles(looked.asked.text)
+    return Evidence(
+        asked=looked.asked,
+        ranked=[looked.seen[n].found for n in order],
+        passage_rows=looked.rows[order],
+        rank_rows=rank_rows[first],
+        windows=windows,
+        picked=picked,
+        sentence_rows=sentence_features(looked.asked, windows, scores[first[:PASSAGES]].tolist(), picked),
+        turned=np.array([turned_round(wanted, windows[p].seen.sentences[s]) for p, s in picked], np.float64),
+        spoken=spoken_by(asked_to_speak(looked.asked.text), [one.seen for one in windows], picked),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,8 +299,7 @@ class Run:
 def sentence_odds(trees: Trees, evidence: Evidence) -> Vector:
     """Log odds that each sentence holds the answer."""
     rows = evidence.sentence_rows
-    near, shared = rows[:, SENTENCE_NAMES.index("cosine")], rows[:, SENTENCE_NAMES.index("coverage")]
-    told = trees(rows) + _COSINE_TELLS * (near - 0.3) + _WORDS_TELL * (shared - 0.3)
+    told = trees(rows) + _WORDS_TELL * (rows[:, SENTENCE_NAMES.index("coverage")] - 0.3)
     return np.asarray(told + _SPEAKS * evidence.spoken - _TURNED * evidence.turned, np.float64)
 
 
@@ -269,18 +316,6 @@ def misled(evidence: Evidence, odds: Vector) -> bool:
     """Whether what shares most words with the question tells of the one asked about as the other party."""
     shared = evidence.sentence_rows[:, SENTENCE_NAMES.index("coverage")]
     return bool((evidence.turned * shared).max() > shared[int(np.argmax(odds))])
-
-
-def pick(asked: Asked, seen: Sequence[Seen], scores: Sequence[float]) -> list[tuple[int, int]]:
-    """The SENTENCES most promising sentences by words and passage, in the order of the text."""
-    every = [(p, s) for p, one in enumerate(seen) for s in range(len(one.sentences))]
-
-    def promise(place: tuple[int, int]) -> float:
-        p, s = place
-        too_short = len(seen[p].lists[s]) <= _SHORT
-        return coverage(asked, seen[p].sets[s]) + _PRIOR_WEIGHT * (scores[p] - scores[0]) - too_short
-
-    return sorted(sorted(every, key=promise, reverse=True)[:SENTENCES])
 
 
 def run_chances(evidence: Evidence, odds: Vector) -> list[Run]:
@@ -332,7 +367,14 @@ def _article(evidence: Evidence, run: Run) -> str:
 def _choice(evidence: Evidence, run: Run) -> Choice:
     one = evidence.seen[run.passage]
     span = _span(one, with_name(one, run.first, run.last))
-    return Choice(one.found.stored.revision, span, run.chance)
+    return Choice(one.found.stored.revision, span, run.chance, _words(evidence.windows[run.passage], run))
+
+
+def _words(window: Window, run: Run) -> Span | None:
+    """The words of a quote that answer, where the model tells them from "no answer"."""
+    first, last = max(run.first, window.first), min(run.last, window.last)
+    score, (start, end) = window.judged.answer((window.place(first)[0], window.place(last)[1]))
+    return (window.start + start, window.start + end) if score > _BOLD else None
 
 
 def with_name(one: Seen, first: int, last: int) -> Span:
@@ -399,6 +441,7 @@ def confidence_row(evidence: Evidence, odds: Vector, chances: Sequence[Run], wei
     return confidence_features(
         passage_rows=evidence.passage_rows,
         weights=weights,
+        rank_rows=evidence.rank_rows,
         sentence_row=evidence.sentence_rows[int(np.argmax(odds))],
         odds=float(odds.max()),
         chances=(best.chance, other.chance if other else 0.0),
@@ -406,13 +449,20 @@ def confidence_row(evidence: Evidence, odds: Vector, chances: Sequence[Run], wei
     )
 
 
+def _likeliest(window: Window, sentence: int) -> str:
+    start, end = window.judged.answer(window.place(sentence))[1]
+    return window.seen.passage.article.text[window.start + start : window.start + end]
+
+
 def logistic(odds: float) -> float:
     return 1 / (1 + math.exp(-odds)) if odds > -700 else 0.0
 
 
-def load_reader(weigh: Weigh, encoder: Callable[[], Encoder], threshold: float | None = None) -> Reader:
+def load_reader(
+    weigh: Weigh, crossencoder: Callable[[], CrossEncoder], threshold: float | None = None, judged: int = JUDGED
+) -> Reader:
     """The default reader. `threshold` is the confidence below which it refuses; None is the fitted one."""
-    return FittedReader(load_fitted(), weigh, encoder, threshold)
+    return FittedReader(load_fitted(), weigh, crossencoder, threshold, judged)
 
 
 def _explained(evidence: Evidence, odds: Vector, threshold: float) -> dict[str, object]:
@@ -425,6 +475,9 @@ def _explained(evidence: Evidence, odds: Vector, threshold: float) -> dict[str, 
             "by_meaning": found.by_meaning,
             "by_keywords": found.by_keywords,
             "copies": len(found.copies),
+            "relevance": float(evidence.rank_rows[rank - 1, RANK_NAMES.index("relevance")])
+            if rank <= len(evidence.rank_rows)
+            else None,
             "title": found.stored.revision.article.title,
             "text": found.stored.passage.text,
         }
@@ -434,6 +487,7 @@ def _explained(evidence: Evidence, odds: Vector, threshold: float) -> dict[str, 
         {
             "text": evidence.seen[p].sentences[s],
             "score": logistic(float(odds[n])),
+            "words": _likeliest(evidence.windows[p], s),
             "features": dict(zip(SENTENCE_NAMES, map(float, evidence.sentence_rows[n]), strict=True)),
         }
         for n, (p, s) in enumerate(evidence.picked)

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from retrieval.encoder import Matrix
+from retrieval.models import Matrix
 from retrieval.scope import FIELD_NAMES, Entry, Fields, Scope, as_fields
 
 EXACT_ROWS = 300_000  # an exact scan of so many takes about 50 ms on two cores

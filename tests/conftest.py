@@ -2,9 +2,13 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from retrieval.crossencoder import CrossEncoder
 
 settings.register_profile("patient", deadline=None)  # the machine may be busy with something else
 settings.load_profile("patient")
@@ -12,12 +16,22 @@ settings.load_profile("patient")
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the default model, exported once for the whole run."""
-    from retrieval.encoder import DEFAULT_MODEL, load_encoder
+    """A folder with the default models, exported once for the whole run."""
+    from retrieval.crossencoder import load_crossencoder
+    from retrieval.encoder import load_encoder
+    from retrieval.models import DEFAULT_MODEL
 
     folder = tmp_path_factory.mktemp("models")
     load_encoder(DEFAULT_MODEL, folder)
+    load_crossencoder(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def crossencoder(models: Path) -> "CrossEncoder":
+    from retrieval.crossencoder import load_crossencoder
+
+    return load_crossencoder(models)
 
 
 @pytest.fixture

@@ -16,9 +16,10 @@ HOMES = {
     "chromadb": "retrieval/vectors.py",
     "tantivy": "retrieval/keywords.py",
     **dict.fromkeys(
-        ["sentence_transformers", "transformers", "torch", "onnxruntime", "openvino", "tokenizers"],
-        "retrieval/encoder.py",
+        ["transformers", "torch", "onnxruntime", "openvino", "tokenizers"],
+        "retrieval/models.py",
     ),
+    "sentence_transformers": "retrieval/encoder.py",
     **dict.fromkeys(["langchain", "langchain_core"], "retrieval/langchain.py"),
     "sqlalchemy": "corpus/database.py",  # and the two that keep something in one
     **dict.fromkeys(["telegram", "aiolimiter", "tornado"], "bot/channels/telegram.py"),

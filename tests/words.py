@@ -9,8 +9,8 @@ import numpy as np
 from corpus.archive import Archive
 from corpus.article import Article, make_article
 from corpus.passages import passages
-from retrieval.encoder import Matrix
 from retrieval.keywords import stems
+from retrieval.models import Matrix
 
 
 class WordEncoder:

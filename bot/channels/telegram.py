@@ -52,7 +52,7 @@ from bot.conversation import (
 from bot.settings import BadSettings, Settings
 from bot.store import Store
 from corpus.archive import Revision
-from corpus.article import Article, line
+from corpus.article import Article, Span, line
 from corpus.sources.files import MAX_DOCUMENT
 from retrieval.answer import Answer, Reason
 from retrieval.citation import Citation, link
@@ -188,7 +188,8 @@ def _shown(shown: Shown, language: str) -> Message:
     quote = shown.citation.quote
     twice = sum(map(units, (*head, *foot))) + 2 * units(quote) + 4 * FIELD <= LONGEST
     tail = [(_cut(line, FIELD), url) for line, url in reports(shown, language)]
-    html = _cited(shown.citation, language, [*head, quote] if twice else head, foot, tail)
+    said = [_bold(quote, shown.citation.words)] if twice else []
+    html = _cited(shown.citation, language, head, foot, tail, said)
     return Message(html, buttons(shown, language) if shown.answer else None)
 
 
@@ -230,20 +231,32 @@ def _filtered(question: Question, language: str) -> list[str]:
 
 
 def _cited(
-    citation: Citation, language: str, head: Sequence[str], foot: Sequence[str], tail: Sequence[tuple[str, str]] = ()
+    citation: Citation,
+    language: str,
+    head: Sequence[str],
+    foot: Sequence[str],
+    tail: Sequence[tuple[str, str]] = (),
+    said: Sequence[str] = (),
 ) -> str:
-    """Head, the quote in its context, the source, links to reports that differ; where that is too long, the context
-    is cut, then the quote.
+    """Head, what is said as HTML, the quote in its context, the source, links to reports that differ; where that is too
+    long, the context is cut, then the quote.
     """
     title, known = _cut(citation.article.title, FIELD), _known(citation.article, language)
     besides = (*head, title, *known, *foot, *(text for text, _ in tail))
-    room = LONGEST - sum(units(one) + 3 for one in besides) - 8
-    lines = [escape(one, quote=False) for one in head]
+    room = LONGEST - sum(units(one) + 3 for one in besides) - sum(map(units, said)) - 8
+    lines = [*(escape(one, quote=False) for one in head), *said]
     lines.append(f"<blockquote expandable>{_passage(citation, room)}</blockquote>")
     outlet, *rest = (escape(one, quote=False) for one in known)
     lines.append(" · ".join(filter(None, (outlet, _linked(title, link(citation)), *rest))))
     lines += [escape(one, quote=False) for one in foot]
     return "\n".join([*lines, *(f"• {_linked(text, url)}" for text, url in tail)])
+
+
+def _bold(quote: str, words: Span | None) -> str:
+    """The quote, in bold the words that answer."""
+    first, last = words or (0, 0)
+    before, bold, after = (escape(part, quote=False) for part in (quote[:first], quote[first:last], quote[last:]))
+    return f"{before}<b>{bold}</b>{after}" if bold else after
 
 
 def _passage(citation: Citation, room: int) -> str:

@@ -191,7 +191,10 @@ def _in_context(citation: Citation) -> list[Text]:
     first, last = citation.start - len(citation.before), citation.end + len(citation.after)
     whole = Text("" if text[:first].endswith("\n") or not first else "… ", style="dim")
     whole.append(citation.before, style="dim")
-    whole.append(citation.quote, style="not dim bold")
+    whole.append(citation.quote, style="not dim" if citation.words else "not dim bold")
+    if citation.words:
+        begun = len(whole) - len(citation.quote)
+        whole.stylize("bold", begun + citation.words[0], begun + citation.words[1])
     whole.append(citation.after + ("" if text[last : last + 1] in ("\n", "") else " …"), style="dim")
     return [part for part in whole.split("\n") if part.plain.strip()]
 

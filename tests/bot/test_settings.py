@@ -7,6 +7,7 @@ from click.testing import CliRunner
 from bot.cli import cli
 from bot.settings import (
     DEFAULT_MODEL,
+    PASSAGES,
     BadSettings,
     Setting,
     in_force,
@@ -14,7 +15,8 @@ from bot.settings import (
     unknown_variables,
     without_password,
 )
-from retrieval import encoder
+from retrieval import models
+from retrieval.reader import JUDGED
 
 pytestmark = pytest.mark.usefixtures("bare")
 
@@ -23,8 +25,9 @@ def setting(name: str) -> Setting:
     return next(one for one in in_force(load_settings()) if one.name == name)
 
 
-def test_the_default_model_is_that_of_the_encoder() -> None:
-    assert DEFAULT_MODEL == encoder.DEFAULT_MODEL
+def test_the_defaults_that_are_written_twice_agree() -> None:
+    assert DEFAULT_MODEL == models.DEFAULT_MODEL
+    assert PASSAGES == JUDGED
 
 
 def test_defaults_need_no_environment() -> None:
@@ -143,7 +146,7 @@ def test_the_command_prints_what_is_in_force_without_secrets(monkeypatch: pytest
 
 
 def test_what_is_not_imported_here_says_the_same_there() -> None:
-    from retrieval.encoder import DEFAULT_MODEL
+    from retrieval.models import DEFAULT_MODEL
     from retrieval.question import OLD_AFTER
 
     assert (load_settings().model, load_settings().old_after) == (DEFAULT_MODEL, OLD_AFTER)

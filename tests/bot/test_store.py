@@ -105,7 +105,7 @@ def test_what_an_older_version_kept_is_taken_along(tmp_path: Path) -> None:
 def test_an_answer_is_kept_whole(tmp_path: Path) -> None:
     store = open_store(tmp_path / "c.sqlite")
     scope = Scope(since=date(2025, 5, 1), outlets=("Courier",))
-    marks = (Mark("u", 1, 0, 4, "d", ("Herald",)),)
+    marks = (Mark("u", 1, 0, 4, "d", ("Herald",), (1, 3)),)
     told = (Told(marks[0], (1, 3), True),)
     asked = ("who won in May", "and in May?", "who won?", "in May")
     given = Given("abc", "telegram:1:", *asked, scope, 0.5, marks, (("u", 0.5),), 3, told)

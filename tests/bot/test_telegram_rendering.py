@@ -1,7 +1,9 @@
 """Whatever an article holds and a person asks: Telegram's own parser takes the message and keeps every character."""
 
 import json
+import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -148,6 +150,16 @@ def test_an_answer_has_the_quote_with_every_character(citation: Citation, questi
     shows(text, citation)
     if units(citation.quote) < 1_000:  # in front, where a folded quotation cannot hide it
         assert citation.quote.translate(DELETED).strip() in above(text)
+
+
+@given(citations(), st.data())
+def test_the_words_that_answer_are_bold_in_front(citation: Citation, data: st.DataObject) -> None:
+    words = data.draw(st.sampled_from([one.span() for one in re.finditer(r"\w+(?: \w+)*", citation.quote)] or [(0, 0)]))
+    assume(words != (0, 0) and units(citation.quote) < 1_000)
+    text = seen(answer(replace(citation, words=words)))
+    assert text.all("bold")[0] == citation.quote[slice(*words)].translate(DELETED).strip()
+    assert text.all("bold")[-1] in text.all("expandable_blockquote")[0]
+    assert citation.quote.translate(DELETED).strip() in above(text)
 
 
 @given(st.sampled_from(messages.LANGUAGES), citations(), st.lists(citations(), max_size=3))

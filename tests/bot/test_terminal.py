@@ -129,6 +129,13 @@ def test_dots_say_where_the_context_is_cut() -> None:
     assert " …" in text.split(QUOTE)[1]
 
 
+def test_the_words_that_answer_are_bold_on_a_screen() -> None:
+    found = replace(answer(revision()).citations[0], words=(0, 6))
+    text = Text.from_ansi(printed(replace(answer(revision()), citations=(found,)), Limits(width=10_000, styled=True)))
+    bold = [text.plain[one.start : one.end] for one in text.spans if getattr(one.style, "bold", False)]
+    assert bold == [QUOTE[:6]]
+
+
 def test_markup_and_emoji_codes_of_a_title_print_as_they_are() -> None:
     assert plain(answer(revision(title="[red]Talks[/red] :smile: [link=x]")))[3] == "[red]Talks[/red] :smile: [link=x]"
 

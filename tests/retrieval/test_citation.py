@@ -75,6 +75,17 @@ def test_a_false_quote_is_refused(archive: Archive, false: str) -> None:
             check(citation, archive)
 
 
+def test_words_that_answer_stand_in_the_quote(archive: Archive) -> None:
+    revision = stored(archive, TEXT)
+    start, end = FIRST
+    citation = cite(revision, FIRST, (start, start + 6))
+    assert citation.words == (0, 6)
+    assert check(citation, archive) == citation
+    for words in ((0, 0), (3, 2), (-1, 4), (0, end - start + 1)):
+        with pytest.raises(FalseQuote, match="The words that answer"):
+            check(replace(citation, words=words), archive)
+
+
 @pytest.mark.parametrize(
     "change",
     [

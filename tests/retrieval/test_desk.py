@@ -10,6 +10,7 @@ import pytest
 from corpus.archive import open_archive
 from retrieval.answer import Answer, Found, Reason, to_json
 from retrieval.citation import FalseQuote
+from retrieval.crossencoder import CrossEncoder
 from retrieval.desk import Desk
 from retrieval.index import Index, Model
 from retrieval.keywords import Keywords
@@ -32,24 +33,24 @@ FILLER = [an_article(n, f"The council of town {n} met and voted on budget item {
 
 
 class House:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, crossencoder: CrossEncoder) -> None:
         self.encoder = WordEncoder()
         self.archive = open_archive(folder / "archive.sqlite")
         vectors, keywords = Vectors(folder / "vectors"), Keywords(folder / "keywords")
         model = Model("words", self.encoder.dimension)
         self.index = Index(self.archive, vectors, keywords, model, lambda: self.encoder)
         self.search = Search(self.archive, vectors, keywords, lambda: self.encoder)
-        reader = load_reader(self.search.weights, lambda: self.encoder, 0.0)
+        reader = load_reader(self.search.weights, lambda: crossencoder, 0.0)
         self.sure = Desk(self.search, reader, self.archive)
-        self.never = Desk(self.search, load_reader(self.search.weights, lambda: self.encoder, 1.0), self.archive)
+        self.never = Desk(self.search, load_reader(self.search.weights, lambda: crossencoder, 1.0), self.archive)
 
     def ask(self, text: str, scope: Scope = Scope(), desk: Desk | None = None) -> Answer:  # noqa: B008 - frozen
         return (desk or self.sure).ask(read_question(text, today=TODAY, scope=scope))
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path)
+def house(tmp_path: Path, crossencoder: CrossEncoder) -> Iterator[House]:
+    house = House(tmp_path, crossencoder)
     put(house.archive, TALKS, STORM, *FILLER)
     house.index.catch_up()
     yield house
@@ -95,8 +96,8 @@ def test_nothing_by_the_outlet_is_said(house: House) -> None:
     assert (answer.answered, answer.reason) == (False, Reason.OUTLETS)
 
 
-def test_an_empty_archive_says_so_without_an_index(tmp_path: Path) -> None:
-    answer = House(tmp_path).ask("what did Russia demand?")
+def test_an_empty_archive_says_so_without_an_index(tmp_path: Path, crossencoder: CrossEncoder) -> None:
+    answer = House(tmp_path, crossencoder).ask("what did Russia demand?")
     assert (answer.answered, answer.reason, answer.nearest) == (False, Reason.EMPTY, ())
 
 

@@ -11,6 +11,7 @@ from corpus.archive import FOREVER, Revision, open_archive
 from corpus.article import Article
 from retrieval.answer import Answer, to_json
 from retrieval.citation import cite
+from retrieval.crossencoder import CrossEncoder
 from retrieval.desk import Desk
 from retrieval.differing import Statement, differing, side_by_side
 from retrieval.features import take_apart
@@ -268,7 +269,7 @@ FILLER = [an_article(n, f"The council of town {n} met and voted on budget item {
 
 
 class House:
-    def __init__(self, folder: Path, *articles: Article) -> None:
+    def __init__(self, folder: Path, crossencoder: CrossEncoder, *articles: Article) -> None:
         encoder = WordEncoder()
         self.archive = open_archive(folder / "archive.sqlite")
         put(self.archive, *articles, *FILLER)
@@ -276,7 +277,7 @@ class House:
         self.index = Index(self.archive, vectors, keywords, Model("words", encoder.dimension), lambda: encoder)
         self.index.catch_up()
         search = Search(self.archive, vectors, keywords, lambda: encoder)
-        self.desk = Desk(search, load_reader(search.weights, lambda: encoder, 0.0), self.archive)
+        self.desk = Desk(search, load_reader(search.weights, lambda: crossencoder, 0.0), self.archive)
 
     def ask(self, question: str = HOMES) -> Answer:
         return self.desk.ask(read_question(question, today=TODAY))
@@ -287,9 +288,10 @@ def told(answer: Answer) -> list[tuple[str, str, bool]]:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def house(tmp_path: Path, crossencoder: CrossEncoder) -> Iterator[House]:
     house = House(
         tmp_path,
+        crossencoder,
         fire(1, "31,000 homes", 16, "Courier"),
         fire(2, "nearly 31,000 homes", 17, "Herald"),
         fire(3, "46,000 homes", 18, "Wire"),
@@ -329,9 +331,9 @@ def test_json_has_the_figure_and_its_citation(house: House) -> None:
     assert rows[0]["link"].startswith("https://example.org/4#:~:text=")
 
 
-def test_an_older_revision_is_no_other_report(tmp_path: Path) -> None:
+def test_an_older_revision_is_no_other_report(tmp_path: Path, crossencoder: CrossEncoder) -> None:
     first = fire(1, "31,000 homes", 16, "Courier")
-    house = House(tmp_path, first)
+    house = House(tmp_path, crossencoder, first)
     later = datetime(2025, 6, 20, tzinfo=UTC)
     put(house.archive, replace(first, text=first.text.replace("31,000", "46,000"), retrieved=later))
     house.index.catch_up()

@@ -13,20 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.encoder import (
-    DEFAULT_MODEL,
-    DEFAULT_PACKAGE,
-    BadModel,
-    Encoder,
-    Matrix,
-    Remembering,
-    TorchEncoder,
-    _load_original,
-    batches,
-    check_weights,
-    export_folder,
-    load_encoder,
-)
+from retrieval.encoder import Encoder, Remembering, TorchEncoder, _load_original, export_folder, load_encoder
+from retrieval.models import DEFAULT_MODEL, DEFAULT_PACKAGE, BadModel, Matrix, batches, check_weights
 from tests.words import WordEncoder
 
 REPO = Path(__file__).resolve().parents[2]
@@ -215,7 +203,8 @@ def test_a_folder_that_holds_no_model_is_one_sentence(
 
 def test_preparing_the_model_prints_nothing(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from retrieval.encoder import DEFAULT_MODEL, load_encoder\n"
+        "import sys; from pathlib import Path\n"
+        "from retrieval.encoder import load_encoder; from retrieval.models import DEFAULT_MODEL\n"
         "load_encoder(DEFAULT_MODEL, Path(sys.argv[1])).encode(['Who?'])"
     )
     done = subprocess.run(

@@ -13,10 +13,11 @@ from langchain_core.retrievers import BaseRetriever
 from langchain_tests.integration_tests import RetrieversIntegrationTests
 
 from corpus.archive import Archive, open_archive
-from retrieval.encoder import DEFAULT_MODEL, Encoder, load_encoder
+from retrieval.encoder import Encoder, load_encoder
 from retrieval.index import Index, Model
 from retrieval.keywords import Keywords
 from retrieval.langchain import LangChainEncoder, PullquoteEmbeddings, PullquoteRetriever
+from retrieval.models import DEFAULT_MODEL
 from retrieval.question import BadQuestion
 from retrieval.scope import Scope
 from retrieval.search import Search

@@ -17,6 +17,7 @@ from retrieval.features import (
     CONFIDENCE_NAMES,
     MOST_WORDS,
     PASSAGE_NAMES,
+    RANK_NAMES,
     SENTENCE_NAMES,
     Asked,
     Seen,
@@ -24,9 +25,10 @@ from retrieval.features import (
     passage_features,
     runs,
     take_apart,
+    window,
 )
 from retrieval.keywords import asked
-from retrieval.reader import SENTENCES, fitted_from_json, load_fitted, logistic, pick, with_name
+from retrieval.reader import fitted_from_json, load_fitted, logistic, with_name
 from tests.words import an_article
 
 TODAY = date(2025, 5, 26)
@@ -54,11 +56,12 @@ def test_the_trees_say_what_scikit_learn_says() -> None:
 def test_the_fitted_numbers_are_for_these_features() -> None:
     fitted = load_fitted()
     assert fitted.passage.shape == (len(PASSAGE_NAMES),)
+    assert fitted.rank.shape == (len(RANK_NAMES),)
     assert fitted.confidence.shape == (len(CONFIDENCE_NAMES) + 1,)
     assert fitted.trees.feature.max() < len(SENTENCE_NAMES)
     assert 0 < fitted.threshold < 1
     with pytest.raises(ValueError, match="fit_reader"):
-        fitted_from_json({**fitted.to_json(), "names": [["other"], [], []]})
+        fitted_from_json({**fitted.to_json(), "names": [["other"], [], [], []]})
 
 
 def test_a_run_is_one_to_three_sentences_within_sixty_words() -> None:
@@ -138,13 +141,27 @@ def test_the_kind_of_answer_that_is_asked_for_is_seen(question: str, kind: str) 
     assert [name for name, met in zip(KINDS, apart(question).kinds, strict=True) if met] == [kind]
 
 
-def test_the_sentences_that_share_the_questions_words_are_encoded() -> None:
-    fillers = " ".join(f"The committee number {n} met again in the town hall." for n in range(60))
-    read = seen(fillers + " Russia demanded a withdrawal from four regions.")
-    picked = pick(apart("what did Russia demand?"), read, [1.0] * len(read))
-    assert len(picked) == SENTENCES
-    assert any("Russia demanded" in read[p].sentences[s] for p, s in picked)
-    assert picked == sorted(picked)
+@pytest.mark.parametrize(
+    ("most", "expected"),
+    [(10, (7, 7)), (110, (6, 7)), (170, (5, 7)), (10_000, (0, 11))],
+)
+def test_the_window_is_the_run_that_shares_most_with_the_question(most: int, expected: Span) -> None:
+    fillers = [f"The committee number {n} met in the town hall again." for n in range(11)]
+    text = " ".join([*fillers[:7], "Russia demanded a withdrawal.", *fillers[7:]])
+    [one] = seen(text)
+    first, last = window(apart("what did Russia demand?"), one.sets, one.passage.sentences, most)
+    assert (first, last) == expected
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=9), st.integers(1, 900), st.data())
+def test_a_window_keeps_its_bounds(lengths: list[int], most: int, data: st.DataObject) -> None:
+    [one] = seen(" ".join("Word " * n + "end." for n in lengths))[:1]
+    spans = one.passage.sentences
+    low = data.draw(st.integers(0, len(spans) - 1))
+    high = data.draw(st.integers(low, len(spans) - 1))
+    first, last = window(apart("what did Russia demand?"), one.sets, spans, most, (low, high))
+    assert low <= first <= last <= high
+    assert first == last or spans[last][1] - spans[first][0] <= most
 
 
 def test_odds_become_chances() -> None:

@@ -1,0 +1,1 @@
+"""Trains the cross-encoder of the reader: `python -m benchmarks.train_reader`."""

@@ -1,0 +1,214 @@
+"""The cross-encoder: reads a question and a window of an article together and judges the window.
+
+One transformer, that of the default encoder, with one linear layer on top (four numbers a token, see pairs.py). What
+training changed of the public weights comes with the package (`crossencoder.npz`, made by benchmarks/train_reader; its
+card is reader_card.md); the two are added up and exported to ONNX once.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corpus.article import Span
+from retrieval.models import (
+    DEFAULT_SHA256,
+    BadModel,
+    Engine,
+    Matrix,
+    Run,
+    batches,
+    check_weights,
+    default_folder,
+    load_bert,
+    load_tokenizer,
+    made_whole,
+    onnxruntime_run,
+    padded,
+    run_export,
+    seconds_of,
+    to_onnx,
+    torch_run,
+    write,
+)
+from retrieval.pairs import END, EVIDENCE, RELEVANCE, START, Tokenizer, Tokens
+
+CHANGES = "crossencoder.npz"
+CHANGES_SHA256 = "2abc1d639251dc00a42615897c4f110deb6d9c7fc5c667d94dec014ff0858146"
+EXPORT_VERSION = 1  # changes when an export of the same weights would come out differently
+BATCH_TOKENS = 800  # of a padded batch: windows differ little in length
+ANSWER_TOKENS = 20  # of the words that answer, at most
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the model makes of one window. All are log odds, or scores that compare within one window."""
+
+    relevance: float  # log odds that the window answers the question
+    nothing: float  # the score of the span that stands for "no answer"
+    places: Sequence[Span]  # of each token, in characters of the window
+    start: Vector  # (tokens,) that the answer starts here
+    end: Vector
+    evidence: Vector  # (tokens,) their mean over a sentence: log odds that it holds the answer
+
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        return np.array([place[0] for place in self.places], np.int64)
+
+    def of_sentence(self, span: Span) -> float:
+        """Log odds that the sentence at `span` of the window holds the answer; very low where it was cut off."""
+        first, last = self._tokens(span)
+        return float(self.evidence[first:last].mean()) if last > first else -20.0
+
+    def answer(self, span: Span) -> tuple[float, Span]:
+        """(score above that of "no answer", characters of the window) of the likeliest words within a sentence."""
+        first, last = self._tokens(span)
+        if last <= first:
+            return -20.0, (span[0], span[0])
+        both = self.start[first:last, None] + self.end[None, first:last]
+        both = np.where(np.triu(np.tri(last - first, k=ANSWER_TOKENS - 1)) > 0, both, -np.inf)
+        one, other = np.unravel_index(int(np.argmax(both)), both.shape)
+        words = self.places[first + int(one)][0], self.places[first + int(other)][1]
+        return float(both[one, other]) - self.nothing, words
+
+    def _tokens(self, span: Span) -> tuple[int, int]:
+        first, last = np.searchsorted(self.starts, span)
+        return int(first), int(last)
+
+
+class CrossEncoder(Protocol):
+    """Anything that judges windows, given as (headline, text), for a question."""
+
+    def judge(self, question: str, windows: Sequence[tuple[str, str]]) -> list[Judged]: ...
+
+
+class OnnxCrossEncoder:
+    """The exported model."""
+
+    def __init__(self, folder: Path, run: Run) -> None:
+        tokenizer = load_tokenizer(folder / "tokenizer.json")
+        self._tokenize = Tokenizer(tokenizer)
+        self._pad = tokenizer.token_to_id("[PAD]")
+        self._run = run
+
+    def judge(self, question: str, windows: Sequence[tuple[str, str]]) -> list[Judged]:
+        every = self._tokenize(question, windows)
+        out: list[Judged | None] = [None] * len(every)
+        for rows in batches([len(one.ids) for one in every], BATCH_TOKENS):
+            mine = [every[row] for row in rows]
+            scores = self._run(padded([one.ids for one in mine], [one.segments for one in mine], self._pad, INPUTS))
+            for row, tokens, score in zip(rows, mine, scores, strict=True):
+                out[row] = judged(tokens, score)
+        return [one for one in out if one is not None]
+
+
+def judged(tokens: Tokens, scores: Matrix) -> Judged:
+    """`scores` (tokens, 4) are the model's."""
+    own = scores[tokens.first : tokens.first + len(tokens.places)]
+    return Judged(
+        relevance=float(scores[0, RELEVANCE]),
+        nothing=float(scores[0, START] + scores[0, END]),
+        places=tokens.places,
+        start=own[:, START],
+        end=own[:, END],
+        evidence=own[:, EVIDENCE],
+    )
+
+
+def load_crossencoder(cache: Path, *, engine: Engine = "auto", bulk: bool = False, at_once: int = 1) -> CrossEncoder:
+    """The model that comes with the package, exported into `cache` on its first use. The rest as for the encoder."""
+    folder = crossencoder_folder(cache)
+    if not (folder / "crossencoder.json").exists():
+        export(folder, Path(str(files("retrieval") / CHANGES)), CHANGES_SHA256)
+    engine = "auto" if engine == "torch" else engine
+    return OnnxCrossEncoder(folder, run_export(folder, engine, _seconds(folder) if bulk else None, at_once))
+
+
+def crossencoder_folder(cache: Path) -> Path:
+    digest = hashlib.sha256(f"{DEFAULT_SHA256}\n{CHANGES_SHA256}\n{EXPORT_VERSION}".encode()).hexdigest()[:12]
+    return cache / f"crossencoder-{digest}"
+
+
+def _seconds(folder: Path) -> Callable[[Run], float]:
+    windows = [("Talks go on", "The minister told reporters on Friday that talks would go on. " * 5)] * 8
+    return lambda run: seconds_of(lambda: OnnxCrossEncoder(folder, run).judge("Who will go on?", windows))
+
+
+def export(folder: Path, changes: Path, published: str) -> None:
+    """Adds the changes to the public weights, exports and compares."""
+    check_weights(changes, published)
+    base = default_folder()
+    with np.load(changes) as stored:
+        body, head = split_head(restored(stored))
+    with made_whole(folder) as made:
+        model = load_bert(base, body)
+
+        def forward(ids: Any, mask: Any, segments: Any) -> Any:
+            hidden = model(input_ids=ids, attention_mask=mask, token_type_ids=segments).last_hidden_state
+            return hidden @ hidden.new_tensor(head[0].T.tolist()) + hidden.new_tensor(head[1].tolist())
+
+        (made / "tokenizer.json").write_bytes((base / "tokenizer.json").read_bytes())
+        to_onnx(model, forward, dict.fromkeys(INPUTS, np.ones((2, 9), np.int64)), made / "model.onnx")
+        _compare(OnnxCrossEncoder(made, torch_run(forward)), OnnxCrossEncoder(made, onnxruntime_run(made)))
+        write(made / "crossencoder.json", json.dumps({"changes": published, "version": EXPORT_VERSION}))
+
+
+def _compare(original: CrossEncoder, ours: CrossEncoder) -> None:
+    """An export that differs from its model would quietly spoil every answer: refuse it."""
+    windows = [("", "Yes."), ("Talks go on", "The minister said on Friday that they would. " * 12)]
+    pairs = zip(original.judge("Who will go on?", windows), ours.judge("Who will go on?", windows), strict=True)
+    for one, other in pairs:
+        if not all(
+            np.allclose(getattr(one, name), getattr(other, name), atol=0.01)
+            for name in ("relevance", "nothing", "start", "end", "evidence")
+        ):
+            raise BadModel(
+                f"The export of the cross-encoder differs from the model: {one.relevance}, {other.relevance}."
+            )
+
+
+# The changes as they are stored
+
+
+def stored(changes: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Matrices as whole numbers of -127..127 with a scale a row (their changes are small: the rounding is a hundredth
+    of them), all else as half-precision numbers.
+    """
+    out: dict[str, NDArray[Any]] = {}
+    for name, values in changes.items():
+        if values.ndim == 2 and min(values.shape) > 4:
+            scale = np.abs(values).max(axis=1, keepdims=True) / 127 + 1e-12
+            out[name] = np.rint(values / scale).astype(np.int8)
+            out[name + SCALE] = scale.astype(np.float32)
+        else:
+            out[name] = values.astype(np.float16 if values.ndim == 1 else np.float32)
+    return out
+
+
+SCALE = "/scale"
+
+
+def restored(stored: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+    return {
+        name: stored[name].astype(np.float32) * stored.get(name + SCALE, 1)
+        for name in stored
+        if not name.endswith(SCALE)
+    }
+
+
+def split_head(
+    changes: dict[str, NDArray[np.float32]],
+) -> tuple[dict[str, NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """The transformer's changes, and the linear layer's (4, width) weights and (4,) bias."""
+    body = {name.removeprefix("body."): one for name, one in changes.items() if name.startswith("body.")}
+    return body, (changes["head.weight"], changes["head.bias"])
