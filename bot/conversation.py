@@ -9,12 +9,13 @@ from typing import Literal, Protocol
 
 from bot import messages
 from bot.followup import MAX_QUESTION, asks_who_said, complete, points_back, topic
+from bot.length import FIELD, cut
 from bot.store import Given, Mark, Store, Told, digest, mark, short_id
 from bot.verify import FEWEST, match, quoted
 from corpus.archive import Archive, NoSuchArticle, Revision, StoredPassage
-from corpus.article import BadArticle, line
+from corpus.article import Article, BadArticle, line
 from corpus.intake import Busy
-from retrieval.answer import Answer, Differing
+from retrieval.answer import Answer, Differing, Reason
 from retrieval.citation import Citation, FalseQuote, age, cite, link
 from retrieval.question import OLD_AFTER, TURNED_ROUND, BadQuestion, Question, read_question
 from retrieval.scope import Scope
@@ -28,6 +29,8 @@ MINUTE, DAY = 60, 86_400
 ON_MESSAGES = ("/ask", "/verify", "/add")
 KEYS = 10  # inline searches to one question
 WRONG = {"a": messages.WRONG_ANSWER, "q": messages.WRONG_QUOTE, "d": messages.OUT_OF_DATE}  # as a button keeps it
+RIGHT = "r"
+VOTES_FOR = {RIGHT: messages.RIGHT, **WRONG}
 
 
 class Desk(Protocol):
@@ -128,6 +131,7 @@ class Person:
     topic: str = ""
     name: str = ""
     language: str = ""
+    groups: frozenset[str] = frozenset()  # that the person is in, as the settings write them
 
     @property
     def place(self) -> str:
@@ -298,7 +302,7 @@ class Stored(Conversation):
 
     def allowed(self) -> bool:
         rules = self._office.rules
-        if rules.access == "open" or self.admin or rules.allowed & self._person.ids:
+        if rules.access == "open" or self.admin or rules.allowed & (self._person.ids | self._person.groups):
             return True
         return rules.access == "invite" and self._store.invited(self._person.id)
 
@@ -379,7 +383,7 @@ class Stored(Conversation):
         return [Shown(one, number, len(answer.citations), question, carried_by(answer, one)) for number, one in every]
 
     def vote(self, answer: str, reason: str) -> str:
-        if reason not in WRONG or self._store.given(answer) is None:
+        if reason not in VOTES_FOR or self._store.given(answer) is None:
             return self._say(messages.UNKNOWN_ANSWER)
         self._store.vote(answer, self._person.id, reason)
         return self._say(messages.THANKS)
@@ -429,7 +433,7 @@ class Stored(Conversation):
     def feedback(self) -> str:
         votes = ((one.given[:10], one.reason, one.question) for one in self._store.votes(VOTES))
         lines = [
-            self._say(messages.FEEDBACK_LINE, day=day, reason=self._say(WRONG[reason]), question=question)
+            self._say(messages.FEEDBACK_LINE, day=day, reason=self._say(VOTES_FOR[reason]), question=question)
             for day, reason, question in votes
         ]
         return "\n".join(lines) or self._say(messages.NO_FEEDBACK)
@@ -588,6 +592,33 @@ def speaker(citation: Citation, language: str = "") -> list[str]:
     if citation.speaker:
         return [messages.say(messages.SPEAKER, language, speaker=citation.speaker, cue=citation.cue)]
     return [messages.say(messages.NO_SPEAKER, language)] if quotes(citation.quote) else []
+
+
+def understood(question: Question, language: str = "") -> list[str]:
+    """How the question was made whole and what that narrowed, a sentence each; empty where it was taken as it was."""
+    made_whole = [messages.say(messages.READ_AS, language, question=cut(question.text, FIELD))]
+    return (made_whole if question.completed else []) + _filtered(question, language)
+
+
+def _filtered(question: Question, language: str) -> list[str]:
+    scope = question.scope
+    filters = messages.chat_filters(scope.since, scope.until, scope.outlets, question.read_as, language)
+    return [messages.say(messages.LOOKED_AT, language, filters=cut(filters, FIELD))] if filters else []
+
+
+def refusal(answer: Answer, language: str = "") -> list[str]:
+    """Why there is no answer and what was looked for, a sentence each; the nearest headlines go below."""
+    if answer.reason == Reason.EMPTY:
+        return [messages.say(messages.EMPTY_CHAT, language)]
+    reason = messages.say(messages.NOT_FOUND, language, reason=messages.say(answer.reason, language))
+    asked = messages.say(messages.LOOKED_FOR, language, question=cut(answer.question.text, FIELD))
+    return [reason, asked, *_filtered(answer.question, language)]
+
+
+def known_of(article: Article, language: str = "") -> tuple[str, str, str]:
+    """Outlet ("" where it is not known), day, authors ("")."""
+    day = article.published.date().isoformat() if article.published else messages.say(messages.NO_DAY, language)
+    return cut(article.outlet, FIELD), day, cut(", ".join(article.authors), FIELD)
 
 
 def reports(shown: Shown, language: str = "") -> list[tuple[str, str]]:

@@ -5,12 +5,11 @@ import json
 import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from html import escape
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
-from weakref import WeakValueDictionary
 
 from telegram import (
     Bot,
@@ -45,21 +44,24 @@ from bot.conversation import (
     Stored,
     Verified,
     first,
+    known_of,
     notes,
+    refusal,
     reports,
     speaker,
+    understood,
 )
+from bot.length import FIELD, around, cut, on_the_web, units
+from bot.reception import Asked, Seats, Turns, answered, pressed
 from bot.settings import BadSettings, Settings
 from bot.store import Store
 from corpus.archive import Revision
-from corpus.article import Article, Span, line
+from corpus.article import Span, line
 from corpus.sources.files import MAX_DOCUMENT
-from retrieval.answer import Answer, Reason
+from retrieval.answer import Answer
 from retrieval.citation import Citation, link
-from retrieval.question import Question
 
 LONGEST = 4_096  # UTF-16 units of a message, markup aside
-FIELD = 256  # units of a title, a name, a question
 PATIENCE = 0.5  # seconds after which a person sees that the bot is typing
 LONG_LINE = 10  # people before each seat, who take longer than PATIENCE together
 TYPING = 4.5  # seconds that this is seen
@@ -88,21 +90,11 @@ COMMANDS = {
     "export": messages.COMMAND_EXPORT,
     "help": messages.COMMAND_HELP,
 }
-KEPT = ("/add", "/forget", "/status")  # an administrator's, which may take long
 OURS = {*COMMANDS, "start", "add", "forget", "status", "feedback", "invite"}
 log = logging.getLogger("pullquote.telegram")
 
 T = TypeVar("T")
 App = Application[Any, Any, Any, Any, Any, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What was said to the bot."""
-
-    text: str  # a question, or a command with its words
-    replied: int = 0  # the bot's message that it replies to; 0: none
-    context: str = ""  # someone else's message that it replies to
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +126,7 @@ def to_question(post: Post, me: User) -> Asked | None:
     elif not (private or named or to_us):
         return None
     context = "" if to_us else _replied_to(post, replied)
-    return Asked(line(words), replied.message_id if replied and to_us else 0, context) if line(words) else None
+    return Asked(line(words), str(replied.message_id) if replied and to_us else "", context) if line(words) else None
 
 
 def _replied_to(post: Post, replied: Post | None) -> str:
@@ -175,19 +167,19 @@ def render(reply: Reply, language: str = "", answer: str = "", bot: str = "") ->
         return Message("\n".join(_headline(one) for one in reply.revisions))
     if isinstance(reply, Export):
         return _exported(reply, language, bot)
-    return Message("" if isinstance(reply, End) else escape(_cut(reply, LONGEST), quote=False))
+    return Message("" if isinstance(reply, End) else escape(cut(reply, LONGEST), quote=False))
 
 
 def _shown(shown: Shown, language: str) -> Message:
     """What was understood, the answer, the passage around it, where that stands."""
-    head = _understood(shown.question, language)
-    foot = [_cut(one, FIELD) for one in notes(shown, language)]
+    head = understood(shown.question, language)
+    foot = [cut(one, FIELD) for one in notes(shown, language)]
     if shown.count > 1:
         foot.append(messages.say(messages.SOURCE_OF, language, number=shown.number, count=shown.count))
     foot += [messages.say(messages.DIFFER, language)] if shown.differing else []
     quote = shown.citation.quote
     twice = sum(map(units, (*head, *foot))) + 2 * units(quote) + 4 * FIELD <= LONGEST
-    tail = [(_cut(line, FIELD), url) for line, url in reports(shown, language)]
+    tail = [(cut(line, FIELD), url) for line, url in reports(shown, language)]
     said = [_bold(quote, shown.citation.words)] if twice else []
     html = _cited(shown.citation, language, head, foot, tail, said)
     return Message(html, buttons(shown, language) if shown.answer else None)
@@ -195,17 +187,13 @@ def _shown(shown: Shown, language: str) -> Message:
 
 def _verified(verified: Verified, language: str) -> Message:
     said = messages.say(messages.VERIFY_EXACT if verified.exact else messages.VERIFY_NEAR, language)
-    head = [said, *filter(None, [_cut(verified.differences, 1_500)])]
-    foot = [_cut(one, FIELD) for one in speaker(verified.citation, language)]
+    head = [said, *filter(None, [cut(verified.differences, 1_500)])]
+    foot = [cut(one, FIELD) for one in speaker(verified.citation, language)]
     return Message(_cited(verified.citation, language, head, foot))
 
 
 def _refusal(answer: Answer, language: str) -> Message:
-    if answer.reason == Reason.EMPTY:
-        return Message(escape(messages.say(messages.EMPTY_CHAT, language), quote=False))
-    reason = messages.say(messages.NOT_FOUND, language, reason=messages.say(answer.reason, language))
-    asked = messages.say(messages.LOOKED_FOR, language, question=_cut(answer.question.text, FIELD))
-    lines = [escape(one, quote=False) for one in (reason, asked, *_filtered(answer.question, language))]
+    lines = [escape(one, quote=False) for one in refusal(answer, language)]
     if answer.nearest:
         lines += ["", escape(messages.say(messages.CLOSEST, language), quote=False), *map(_headline, answer.nearest)]
     return Message("\n".join(lines))
@@ -215,19 +203,8 @@ def _exported(export: Export, language: str, bot: str) -> Message:
     """To be copied at a touch; with a link that opens it in a chat with the bot."""
     link = create_deep_linked_url(bot, export.code) if bot and export.code else ""
     opens = f"\n{messages.say(messages.DEEP_LINK, language, link=link)}" if link else ""
-    text = escape(_cut(export.text, LONGEST - units(opens)), quote=False)
+    text = escape(cut(export.text, LONGEST - units(opens)), quote=False)
     return Message(f"<pre>{text}</pre>{escape(opens, quote=False)}")
-
-
-def _understood(question: Question, language: str) -> list[str]:
-    made_whole = [messages.say(messages.READ_AS, language, question=_cut(question.text, FIELD))]
-    return (made_whole if question.completed else []) + _filtered(question, language)
-
-
-def _filtered(question: Question, language: str) -> list[str]:
-    scope = question.scope
-    filters = messages.chat_filters(scope.since, scope.until, scope.outlets, question.read_as, language)
-    return [messages.say(messages.LOOKED_AT, language, filters=_cut(filters, FIELD))] if filters else []
 
 
 def _cited(
@@ -241,7 +218,7 @@ def _cited(
     """Head, what is said as HTML, the quote in its context, the source, links to reports that differ; where that is too
     long, the context is cut, then the quote.
     """
-    title, known = _cut(citation.article.title, FIELD), _known(citation.article, language)
+    title, known = cut(citation.article.title, FIELD), known_of(citation.article, language)
     besides = (*head, title, *known, *foot, *(text for text, _ in tail))
     room = LONGEST - sum(units(one) + 3 for one in besides) - sum(map(units, said)) - 8
     lines = [*(escape(one, quote=False) for one in head), *said]
@@ -260,50 +237,20 @@ def _bold(quote: str, words: Span | None) -> str:
 
 
 def _passage(citation: Citation, room: int) -> str:
-    quote = _cut(citation.quote, room)
-    side = max(room - units(quote) - 4, 0) // 2
-    after = _cut(citation.after.rstrip(), side)
-    before = citation.before.lstrip()
-    if units(before) > side:
-        before = f"…{_cut(before[::-1], side - 1)[::-1].lstrip('…')}" if side > 1 else ""
-    return f"{escape(before, quote=False)}<b>{escape(quote, quote=False)}</b>{escape(after, quote=False)}"
-
-
-def _known(article: Article, language: str) -> tuple[str, str, str]:
-    """Outlet ("" where it is not known), day, authors ("")."""
-    day = article.published.date().isoformat() if article.published else messages.say(messages.NO_DAY, language)
-    return _cut(article.outlet, FIELD), day, _cut(", ".join(article.authors), FIELD)
+    parts = around(citation.before, citation.quote, citation.after, room)
+    before, quote, after = (escape(one, quote=False) for one in parts)
+    return f"{before}<b>{quote}</b>{after}"
 
 
 def _headline(revision: Revision) -> str:
     article = revision.article
-    return f"• {_linked(_cut(article.title, FIELD), article.url)}"
+    return f"• {_linked(cut(article.title, FIELD), article.url)}"
 
 
 def _linked(title: str, url: str) -> str:
     """A link where the address is one of the web; Telegram opens no other."""
     shown = escape(title, quote=False)
-    return f'<a href="{escape(url)}">{shown}</a>' if urlsplit_scheme(url) in ("http", "https") else shown
-
-
-def urlsplit_scheme(url: str) -> str:
-    try:
-        return urlsplit(url).scheme
-    except ValueError:  # "http://[": an address in name only
-        return ""
-
-
-def units(text: str) -> int:
-    """As Telegram counts: UTF-16 code units."""
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
-def _cut(text: str, room: int) -> str:
-    """At most `room` units, with dots where something was cut."""
-    if units(text) <= room:
-        return text
-    kept = text.encode("utf-16-le", "surrogatepass")[: max(room - 1, 0) * 2].decode("utf-16-le", "ignore")
-    return f"{kept}…" if room > 0 else ""
+    return f'<a href="{escape(url)}">{shown}</a>' if on_the_web(url) else shown
 
 
 def buttons(shown: Shown, language: str) -> InlineKeyboardMarkup:
@@ -370,7 +317,7 @@ class Patient(AIORateLimiter):
                 await asyncio.sleep(pause)
 
 
-class Turns(BaseUpdateProcessor):
+class Order(BaseUpdateProcessor):
     """Updates beside one another, but one at a time for each person and for each chat, in their order.
 
     Who sends many waits behind himself only. An inline query that was typed over while it waited is let go.
@@ -378,7 +325,7 @@ class Turns(BaseUpdateProcessor):
 
     def __init__(self, inbox: Inbox) -> None:
         super().__init__(WAITING)
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._turns = Turns()
         self._typed: dict[int, str] = {}  # person: the newest inline query
         self._inbox = inbox
 
@@ -404,14 +351,8 @@ class Turns(BaseUpdateProcessor):
         place = f"no chat {update.update_id}"
         if post:  # what is said in the new chat waits until the old one has moved there
             place = f"chat {post.migrate_to_chat_id or post.chat_id} {post.message_thread_id}"
-        async with self._lock(f"user {user.id if user else update.update_id}"), self._lock(place):
+        async with self._turns.turn(f"user {user.id if user else update.update_id}", place):
             yield
-
-    def _lock(self, key: str) -> asyncio.Lock:
-        lock = self._locks.get(key)
-        if lock is None:
-            self._locks[key] = lock = asyncio.Lock()
-        return lock
 
     async def initialize(self) -> None:
         """Nothing to prepare."""
@@ -425,8 +366,7 @@ class Desk:
 
     def __init__(self, app: App, office: Office, inbox: Inbox) -> None:
         self._app, self._office, self._store, self._inbox = app, office, office.store, inbox
-        self._seat = asyncio.Semaphore(office.seats)
-        self._line = 0  # who waits for a seat
+        self._seats = Seats(office.seats)
         self._unheard = 0  # who is about to see that the bot is typing
 
     async def on_update(self, update: Update, _context: object) -> None:
@@ -475,7 +415,7 @@ class Desk:
         said = f"telegram:{post.chat_id}:{post.message_id}"
         async with self._typing(post):
             reply, answer, strange = await self._work(
-                lambda: self._reply(who, asked, "" if instead else said), asked.text
+                lambda: answered(self._office, who, asked, "" if instead else said), asked.text
             )
         if reply is None:
             return
@@ -487,28 +427,9 @@ class Desk:
         if strange:
             await self._note(who)
 
-    def _reply(self, who: Person, asked: Asked, said: str) -> tuple[Reply | None, str, bool]:
-        """The reply, the id of the answer that it is, and whether the administrators should hear of a stranger.
-
-        None where the message `said` was answered already: the program was stopped right after.
-        """
-        if said and self._store.message(said):
-            return None, "", False
-        conversation = Stored(self._office, who)
-        if not (asked.text.startswith("/start ") or conversation.allowed()):
-            sentence, first_time = conversation.stranger()
-            return sentence, "", first_time
-        noted = self._store.message(f"{who.chat}:{asked.replied}") if asked.replied else None
-        if noted:
-            conversation.resume(noted[0])
-        text = asked.text.removeprefix("/ask ") if asked.context else asked.text
-        reply = conversation.reply(text, asked.context)
-        shown = reply.answer if isinstance(reply, Shown) else ""
-        return reply, conversation.answer_id if isinstance(reply, Answer) else shown, False
-
     async def _note(self, who: Person) -> None:
         """To the administrators, those who ever wrote to the bot."""
-        note = messages.say(messages.STRANGER_NOTE, name=_cut(who.name, FIELD), id=who.id.partition(":")[2])
+        note = messages.say(messages.STRANGER_NOTE, name=cut(who.name, FIELD), id=who.id.partition(":")[2])
         for admin in self._office.rules.admins:
             with suppress(Forbidden, BadRequest):
                 await self._app.bot.send_message(int(admin), escape(note, quote=False), parse_mode=ParseMode.HTML)
@@ -545,21 +466,14 @@ class Desk:
             await self._relabel(post, _reasons(f"{answer}:{number}", rest, who.language))
             await self._told(query, messages.say(messages.WHY_WRONG, who.language))
             return
-        said, shown = await self._work(lambda: self._pressed(who, kind, answer, int(number), rest))
+        widened = int(rest) if rest.isdigit() else 0
+        reason = rest or "?" if kind == "v" else ""
+        said, shown = await self._work(lambda: pressed(self._office, who, answer, int(number), widened, reason))
         if shown and kind == "o":
             await self._edit(post, post.message_id, render(shown, who.language))
         elif shown:
             await self._relabel(post, buttons(shown, who.language))
         await self._told(query, said, alert=kind == "o")
-
-    def _pressed(self, who: Person, kind: str, answer: str, number: int, rest: str) -> tuple[str, Shown | None]:
-        conversation = Stored(self._office, who)
-        if not conversation.allowed():
-            return conversation.stranger()[0], None
-        said = conversation.vote(answer, rest) if kind == "v" else ""
-        widened = min(int(rest), 50) if rest.isdigit() else 0
-        shown = conversation.opened(answer, number, widened)
-        return (said, shown) if isinstance(shown, Shown) else (said or shown, None)
 
     async def _on_inline(self, query: InlineQuery) -> None:
         who = person(query.from_user, query.from_user.id)
@@ -569,8 +483,8 @@ class Desk:
         results = [
             InlineQueryResultArticle(
                 id=str(number),
-                title=_cut(one.citation.article.title, FIELD),
-                description=" · ".join(filter(None, _known(one.citation.article, who.language))),
+                title=cut(one.citation.article.title, FIELD),
+                description=" · ".join(filter(None, known_of(one.citation.article, who.language))),
                 input_message_content=InputTextMessageContent(
                     render(replace(one, count=1), who.language).html, ParseMode.HTML, link_preview_options=PREVIEW
                 ),
@@ -582,26 +496,24 @@ class Desk:
 
     async def _told(self, query: CallbackQuery, said: str = "", *, alert: bool = False) -> None:
         with _harmless():
-            await query.answer(_cut(said, 200) or None, show_alert=bool(said) and alert)
+            await query.answer(cut(said, 200) or None, show_alert=bool(said) and alert)
 
     async def _work(self, job: Callable[[], T], text: str = "") -> T:
-        if text.split(" ", 1)[0] in KEPT:
-            return await asyncio.to_thread(job)
-        self._line += 1
-        async with self._seat:
-            self._line -= 1
-            for _ in range(50):  # half a second at most, in which the others see that they were heard
-                if self._unheard < CONNECTIONS // 2:
-                    break
-                await asyncio.sleep(0.01)
-            return await asyncio.to_thread(job)
+        return await self._seats.work(job, text, self._heard)
+
+    async def _heard(self) -> None:
+        """Half a second at most, in which the others see that they were heard."""
+        for _ in range(50):
+            if self._unheard < CONNECTIONS // 2:
+                break
+            await asyncio.sleep(0.01)
 
     @asynccontextmanager
     async def _typing(self, post: Post) -> AsyncIterator[None]:
         """While this lasts longer than PATIENCE, the person sees that the bot is typing; at once in a LONG_LINE."""
 
         async def type_on() -> None:
-            if self._line < LONG_LINE * self._office.seats:
+            if self._seats.waiting < LONG_LINE * self._office.seats:
                 await asyncio.sleep(PATIENCE)
             with suppress(TelegramError):  # a courtesy; the answer matters
                 self._unheard += 1
@@ -676,7 +588,7 @@ def application(office: Office, token: str, api: str = "") -> App:
 
     # A few connections, and time to wait for one: two hundred handshakes at once take longer than the messages.
     builder = builder.connection_pool_size(CONNECTIONS).pool_timeout(60)
-    app = builder.update_queue(inbox).concurrent_updates(Turns(inbox)).post_init(begin).build()
+    app = builder.update_queue(inbox).concurrent_updates(Order(inbox)).post_init(begin).build()
     desk = Desk(app, office, inbox)
     app.add_handler(TypeHandler(Update, desk.on_update))
     app.add_error_handler(desk.on_error)
@@ -696,13 +608,37 @@ def run(office: Office, settings: Settings, webhook: str = "", port: int = 8443)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # its lines hold the token
     token = settings.telegram_token.get_secret_value() if settings.telegram_token else ""
     app = application(office, token, settings.telegram_api)
-    try:
+    with _foreseen(webhook):
         if webhook:
             path = urlsplit(webhook).path.lstrip("/")
             secret = secrets.token_urlsafe(32)
             app.run_webhook("0.0.0.0", port, path, webhook_url=webhook, secret_token=secret, allowed_updates=UPDATES)
         else:
             app.run_polling(allowed_updates=UPDATES, bootstrap_retries=3)
+
+
+async def serve(office: Office, settings: Settings, stop: asyncio.Event) -> None:
+    """By polling, until `stop` is set; what came before is answered first. Raises BadSettings as `run` does."""
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # its lines hold the token
+    token = settings.telegram_token.get_secret_value() if settings.telegram_token else ""
+    app = application(office, token, settings.telegram_api)
+    with _foreseen():
+        async with app, AsyncExitStack() as ends:
+            if app.post_init:
+                await app.post_init(app)
+            await app.start()
+            ends.push_async_callback(app.stop)
+            if app.updater:
+                await app.updater.start_polling(allowed_updates=UPDATES, bootstrap_retries=3)
+                ends.push_async_callback(app.updater.stop)
+            await stop.wait()
+
+
+@contextmanager
+def _foreseen(webhook: str = "") -> Iterator[None]:
+    """What may go wrong at the start, as BadSettings."""
+    try:
+        yield
     except InvalidToken as error:
         raise BadSettings(messages.BAD_TOKEN) from error
     except BadRequest as error:

@@ -17,9 +17,10 @@ import pytest
 
 from bot import messages
 from bot.build import House
-from bot.channels.telegram import PATIENCE, UPDATES, application, units
+from bot.channels.telegram import PATIENCE, UPDATES, application
 from bot.conversation import KEYS, Desk, Office, Rules
 from bot.keeper import office as office_of
+from bot.length import units
 from bot.sample import take_in_sample
 from bot.settings import Settings
 from bot.store import Store, open_store

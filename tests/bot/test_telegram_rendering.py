@@ -12,8 +12,9 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from bot import messages
-from bot.channels.telegram import FIELD, LONGEST, render
+from bot.channels.telegram import LONGEST, render
 from bot.conversation import Export, Reply, Shown, Sources, Verified
+from bot.length import FIELD
 from corpus.archive import FOREVER, Revision
 from corpus.article import MAX_URL, Article, line, make_article, normalise
 from retrieval.answer import Answer, Differing, Reason
