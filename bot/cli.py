@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -425,6 +425,79 @@ def telegram(webhook: str, port: int, sample: bool) -> None:
             telegram.run(office(house, store, rules(settings)), settings, webhook, port)
         finally:
             store.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One that `run` starts: `serve` of the module bot.channels.NAME."""
+
+    name: str
+    configured: Callable[["Settings"], bool]
+    not_set: str
+    not_installed: str
+
+
+CHANNELS = (
+    Channel("telegram", lambda one: one.telegram_token is not None, messages.NO_TOKEN, messages.NO_TELEGRAM_LIBRARY),
+    Channel("slack", lambda one: one.slack_bot_token is not None, messages.NO_SLACK_TOKEN, messages.NO_SLACK_LIBRARY),
+)
+
+
+@cli.command()
+@sample_option
+def slack(sample: bool) -> None:
+    """Answer in Slack: by Socket Mode with PULLQUOTE_SLACK_APP_TOKEN, else over HTTP with ..._SIGNING_SECRET.
+
+    The bot token comes from a Slack app that was made from bot/channels/slack_manifest.yaml: PULLQUOTE_SLACK_BOT_TOKEN.
+    """
+    _serve([one for one in CHANNELS if one.name == "slack"], sample)
+
+
+@cli.command()
+@sample_option
+def run(sample: bool) -> None:
+    """Answer in every channel that has its settings, in one process. SIGTERM ends it when what is in hand is done."""
+    _serve([], sample)
+
+
+def _serve(channels: Sequence[Channel], sample: bool) -> None:
+    """`channels`: none for those that have their settings."""
+    import asyncio
+    import logging
+    from functools import partial
+
+    with _house(sample, stays=True, seats=SEATS) as house:
+        settings = house.settings
+        channels = channels or [one for one in CHANNELS if one.configured(settings)]
+        if not channels:
+            raise Refused(messages.NO_CHANNEL)
+        served = [(one, _served_by(one, settings)) for one in channels]
+        from bot.keeper import office, rules
+        from bot.reception import until_stopped
+        from bot.store import NAME, open_store
+
+        _answering(house)
+        store = open_store(house.folder / NAME)
+        logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", level=logging.INFO)
+        try:
+            starts = [
+                partial(serve, office(house, store, rules(settings, one.name)), settings) for one, serve in served
+            ]
+            asyncio.run(until_stopped(starts))
+        finally:
+            store.close()
+
+
+def _served_by(channel: Channel, settings: "Settings") -> Callable[..., Any]:
+    from importlib import import_module
+
+    if not channel.configured(settings):
+        raise Refused(channel.not_set)
+    try:
+        serve: Callable[..., Any] = import_module(f"bot.channels.{channel.name}").serve
+    except ImportError as error:
+        raise Refused(channel.not_installed) from error
+    return serve
 
 
 @cli.command()

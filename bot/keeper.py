@@ -58,10 +58,11 @@ class HouseKeeper:
         return messages.taken_in(report.counts)
 
 
-def rules(settings: Settings) -> Rules:
+def rules(settings: Settings, channel: str = "telegram") -> Rules:
+    """Of one channel: who administers it and who is listed is set for each, the rest for all."""
     return Rules(
-        admins=ids(settings.telegram_admins),
-        allowed=ids(settings.telegram_allowed),
+        admins=ids(getattr(settings, f"{channel}_admins")),
+        allowed=ids(getattr(settings, f"{channel}_allowed")),
         access=settings.access,
         person=(settings.person_minute, settings.person_day),
         chat=(settings.chat_minute, settings.chat_day),

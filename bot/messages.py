@@ -28,6 +28,13 @@ SETTING_TOKEN = "token of the Telegram bot, from @BotFather"
 SETTING_API = "address of another Bot API server, without /bot; empty: Telegram's own"
 SETTING_ADMINS = "Telegram ids of the administrators, with commas between them"
 SETTING_ALLOWED = "Telegram ids of the people and chats that may ask where access is list or invite"
+SETTING_SLACK_BOT_TOKEN = "Slack bot token, xoxb-..."
+SETTING_SLACK_APP_TOKEN = "Slack app-level token, xapp-..., for Socket Mode"
+SETTING_SLACK_SIGNING_SECRET = "Slack signing secret, for requests over HTTP where there is no app-level token"
+SETTING_SLACK_API = "address of another Slack API server, without /api; empty: Slack's own"
+SETTING_SLACK_LISTEN = "address and port where requests over HTTP are awaited"
+SETTING_SLACK_ADMINS = "Slack ids of the administrators, with commas between them"
+SETTING_SLACK_ALLOWED = "Slack ids of the people, user groups and channels that may ask where access is list or invite"
 SETTING_ACCESS = "who may ask: open (everyone), list, or invite (list, and whoever has a code)"
 SETTING_PERSON_MINUTE = "questions of one person a minute"
 SETTING_PERSON_DAY = "questions of one person a day"
@@ -39,6 +46,13 @@ SETTING_NEEDS = {
     "telegram_api": "Give it the address of a Bot API server such as http://localhost:8081",
     "telegram_admins": "Give it numbers with commas between them, such as 4711,4712",
     "telegram_allowed": "Give it numbers with commas between them, such as 4711,-1004712",
+    "slack_bot_token": "Give it the bot token of the app's page OAuth & Permissions, which begins with xoxb-",
+    "slack_app_token": "Give it the app-level token of the app's page Basic Information, which begins with xapp-",
+    "slack_signing_secret": "Give it the signing secret of the app's page Basic Information",
+    "slack_api": "Give it the address of a Slack API server such as http://localhost:8081",
+    "slack_listen": "Give it an address and a port, such as 127.0.0.1:3000",
+    "slack_admins": "Give it ids with commas between them, such as U012AB3CD,U045EF6GH",
+    "slack_allowed": "Give it ids with commas between them, such as U012AB3CD,S0615G0KT,C061EG9T2",
     "access": "Give it open, list or invite",
     "person_minute": "Give it a number from 1",
     "person_day": "Give it a number from 1",
@@ -63,12 +77,36 @@ NO_TOKEN = "PULLQUOTE_TELEGRAM_TOKEN is not set. Create a bot with @BotFather an
 BAD_TOKEN = "Telegram does not know the token in PULLQUOTE_TELEGRAM_TOKEN. Copy it again from @BotFather."
 NO_TELEGRAM = "Telegram's server cannot be reached. Check the connection, and PULLQUOTE_TELEGRAM_API if it is set."
 NO_TELEGRAM_LIBRARY = "The Telegram channel is not installed. Install it with: pip install 'pullquote[telegram]'"
+NO_SLACK_TOKEN = (
+    "PULLQUOTE_SLACK_BOT_TOKEN is not set. Create an app from bot/channels/slack_manifest.yaml, install it, and put "
+    "its bot token in .env."
+)
+NO_SLACK_WAY = (
+    "Neither PULLQUOTE_SLACK_APP_TOKEN nor PULLQUOTE_SLACK_SIGNING_SECRET is set. Set the first for Socket Mode, which "
+    "needs no public address, or the second for requests over HTTP."
+)
+BAD_SLACK_TOKEN = (
+    "Slack does not know the token in PULLQUOTE_SLACK_BOT_TOKEN. Install the app and copy its token again."
+)
+BAD_SLACK_APP_TOKEN = (
+    "Slack does not take the token in PULLQUOTE_SLACK_APP_TOKEN. Switch Socket Mode on and make an app-level token "
+    "with the scope connections:write."
+)
+NO_SLACK = "Slack cannot be reached. Check the connection, and PULLQUOTE_SLACK_API if it is set."
+NO_SLACK_LIBRARY = "The Slack channel is not installed. Install it with: pip install 'pullquote[slack]'"
+NO_CHANNEL = (
+    "No channel has its settings. Set PULLQUOTE_TELEGRAM_TOKEN or PULLQUOTE_SLACK_BOT_TOKEN; see: pullquote settings"
+)
 UNREADABLE_ENV = "The file .env cannot be read. Save it as UTF-8 text that this user may read."
 
 
 def bad_webhook(url: str, why: str) -> str:
     refused = f"Telegram does not take the address {printable(url)!r} for --webhook: {why}."
     return f"{refused} Give it a public https:// address."
+
+
+def no_slack_port(listen: str, why: str) -> str:
+    return f"PULLQUOTE_SLACK_LISTEN cannot be {printable(listen)!r}: {why}. Give it a free address and port."
 
 
 def bad_setting(variable: str, value: str, need: str) -> str:
@@ -400,6 +438,26 @@ FORGET_WHAT = "Write the article's address, number or part of its headline behin
 CHAT_FORGOTTEN = "Forgotten: “{title}” ({url})."
 NO_FEEDBACK = "Nobody has said anything yet."
 FEEDBACK_LINE = "{day} · {reason} · {question}"
+
+# In Slack alone, which tells a bot no language
+
+SLACK_COMMANDS = (
+    "In Slack, write a command behind my name or behind /ask: “@Pullquote /sources”, “/ask /since 2025-05-20”. In a "
+    "direct message, “help”, “new”, “sources” and “export” alone do too."
+)
+SLACK_STATUS = "is looking through the archive…"
+SLACK_SHARE = "Share in channel"
+SLACK_SHARED = "{who} asked: {question}"
+SLACK_PROMPTS = "Ask about the newest reports"
+SLACK_PROMPT = "What is reported under “{title}”?"
+SLACK_ARCHIVE = "The archive"
+SLACK_NEWEST = "Newest headlines"
+SLACK_HOW = "How to ask"
+SLACK_HOW_TO = """\
+Write to me under Messages, mention me in a channel that I was invited to, or use /ask, whose answer only you see.
+In a thread where I have answered, just ask on: “and what did Ukraine say?”
+To look up a quotation, open the menu of the message that has it and choose “Check this quotation”.
+Each answer is an article's own words, compared with the stored article before you see them."""
 
 # retrieval.answer.Reason, in its order
 REASONS = (

@@ -55,7 +55,21 @@ def _token(token: SecretStr) -> SecretStr:
     return token
 
 
+def _slack_token(token: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"xoxb-[\w-]+", token.get_secret_value()):
+        raise ValueError("not a token")
+    return token
+
+
+def _slack_app_token(token: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"xapp-[\w-]+", token.get_secret_value()):
+        raise ValueError("not a token")
+    return token
+
+
 IDS = r"^\s*(-?\d+\s*(,\s*-?\d+\s*)*)?$"  # with commas between them
+SLACK_IDS = r"^\s*([A-Z][A-Z0-9]+\s*(,\s*[A-Z][A-Z0-9]+\s*)*)?$"
+SECRET = ("telegram_token", "slack_bot_token", "slack_app_token", "slack_signing_secret")
 Folder = Annotated[Path, AfterValidator(_home)]
 
 
@@ -105,6 +119,19 @@ class Settings(BaseSettings):
     telegram_api: str = Field(default="", pattern=r"^(https?://[^\s/]+/?)?$", description=messages.SETTING_API)
     telegram_admins: str = Field(default="", pattern=IDS, description=messages.SETTING_ADMINS)
     telegram_allowed: str = Field(default="", pattern=IDS, description=messages.SETTING_ALLOWED)
+    slack_bot_token: Annotated[SecretStr, AfterValidator(_slack_token)] | None = Field(
+        default=None, description=messages.SETTING_SLACK_BOT_TOKEN
+    )
+    slack_app_token: Annotated[SecretStr, AfterValidator(_slack_app_token)] | None = Field(
+        default=None, description=messages.SETTING_SLACK_APP_TOKEN
+    )
+    slack_signing_secret: SecretStr | None = Field(default=None, description=messages.SETTING_SLACK_SIGNING_SECRET)
+    slack_api: str = Field(default="", pattern=r"^(https?://[^\s/]+/?)?$", description=messages.SETTING_SLACK_API)
+    slack_listen: str = Field(
+        default="127.0.0.1:3000", pattern=r"^[^\s:/]+:\d{1,5}$", description=messages.SETTING_SLACK_LISTEN
+    )
+    slack_admins: str = Field(default="", pattern=SLACK_IDS, description=messages.SETTING_SLACK_ADMINS)
+    slack_allowed: str = Field(default="", pattern=SLACK_IDS, description=messages.SETTING_SLACK_ALLOWED)
     access: Literal["open", "list", "invite"] = Field(default="open", description=messages.SETTING_ACCESS)
     person_minute: int = Field(default=10, ge=1, description=messages.SETTING_PERSON_MINUTE)
     person_day: int = Field(default=300, ge=1, description=messages.SETTING_PERSON_DAY)
@@ -181,15 +208,15 @@ def _origin(name: str) -> Origin:
 
 def _given(name: str) -> str:
     """What was set, as it may be shown; a URL that is none may hold a password anywhere, so it is not shown."""
-    if name in ("archive", "chroma", "telegram_token"):
+    if name in ("archive", "chroma", *SECRET):
         return ""
     variable = _variable(name)
     return _environment().get(variable) or _file().get(variable, "")
 
 
 def _shown(settings: Settings, name: str) -> str:
-    if name == "telegram_token":
-        return "***" if settings.telegram_token else ""
+    if name in SECRET:
+        return "***" if getattr(settings, name) else ""
     value = {
         "archive": settings.archive or SecretStr(f"sqlite:///{settings.data / 'archive.sqlite'}"),
         "models": settings.models or settings.data / "models",

@@ -23,6 +23,7 @@ HOMES = {
     **dict.fromkeys(["langchain", "langchain_core"], "retrieval/langchain.py"),
     "sqlalchemy": "corpus/database.py",  # and the two that keep something in one
     **dict.fromkeys(["telegram", "aiolimiter", "tornado"], "bot/channels/telegram.py"),
+    **dict.fromkeys(["slack_bolt", "slack_sdk"], "bot/channels/slack.py"),
     **dict.fromkeys(
         ["trafilatura", "lxml", "pypdf", "docx", "dateparser", "yaml", "markdown_it", "charset_normalizer"],
         "corpus/extract.py",
