@@ -67,11 +67,10 @@ class Turns:
         return lock
 
 
-def answered(office: Office, who: Person, asked: Asked, said: str, chat: str = "") -> tuple[Reply | None, str, bool]:
+def answered(office: Office, who: Person, asked: Asked, said: str) -> tuple[Reply | None, str, bool]:
     """The reply, the id of the answer that it is, and whether the administrators should hear of a stranger.
 
-    None where the message `said` was answered already: the program was stopped right after. `chat` is where the
-    messages are noted, if that is not the person's own.
+    None where the message `said` was answered already: the program was stopped right after.
     """
     if said and office.store.message(said):
         return None, "", False
@@ -79,7 +78,7 @@ def answered(office: Office, who: Person, asked: Asked, said: str, chat: str = "
     if not (asked.text.startswith("/start ") or conversation.allowed()):
         sentence, first_time = conversation.stranger()
         return sentence, "", first_time
-    noted = office.store.message(f"{chat or who.chat}:{asked.replied}") if asked.replied else None
+    noted = office.store.message(f"{who.chat}:{asked.replied}") if asked.replied else None
     if noted:
         conversation.resume(noted[0])
     text = asked.text.removeprefix("/ask ") if asked.context else asked.text
