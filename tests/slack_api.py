@@ -347,6 +347,8 @@ class Slack:
         try:
             yield self
         finally:
+            if self._tasks:  # what the bot was told of while it ended
+                await asyncio.wait(self._tasks, timeout=5)
             for link in list(self._links):
                 await link.close()
             await runner.cleanup()
@@ -530,8 +532,9 @@ class Slack:
         raw = json.dumps(body) if json_body else urlencode(fields)
         headers = {"X-Slack-Retry-Num": "1", "X-Slack-Retry-Reason": "http_timeout"} if again else {}
         begun = time.monotonic()
-        status = await self.post(raw, headers, json_body=json_body)
-        self.answers.append((status, time.monotonic() - begun))
+        with suppress(aiohttp.ClientError):  # it has ended
+            status = await self.post(raw, headers, json_body=json_body)
+            self.answers.append((status, time.monotonic() - begun))
 
     async def post(
         self, raw: str, headers: Json, *, json_body: bool = True, age: int = 0, secret: str = "", signature: str = ""
@@ -547,6 +550,7 @@ class Slack:
         }
         sent = {**headers, **signed}
         async with aiohttp.ClientSession() as session, session.post(self.events, data=raw, headers=sent) as answer:
+            await answer.read()
             return answer.status
 
     def _put(self, message: Message) -> Message:

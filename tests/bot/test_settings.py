@@ -132,7 +132,7 @@ def test_a_password_is_never_shown(url: str, shown: str) -> None:
 
 
 def test_the_command_prints_what_is_in_force_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PULLQUOTE_ARCHIVE", "postgresql://me:secret@host/db")
+    monkeypatch.setenv("PULLQUOTE_ARCHIVE", "postgresql://me:hunter2@host/db")
     result = CliRunner().invoke(cli, ["settings", "--json"])
     rows = {row["name"]: row for row in json.loads(result.stdout)}
     assert rows["archive"] == {
@@ -142,7 +142,7 @@ def test_the_command_prints_what_is_in_force_without_secrets(monkeypatch: pytest
         "origin": "environment",
         "meaning": "database of the articles",
     }
-    assert "secret" not in CliRunner().invoke(cli, ["settings"]).output + repr(load_settings())
+    assert "hunter2" not in CliRunner().invoke(cli, ["settings"]).output + repr(load_settings())
 
 
 def test_what_is_not_imported_here_says_the_same_there() -> None:

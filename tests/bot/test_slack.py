@@ -266,7 +266,7 @@ async def test_a_button_below_a_forgotten_article_says_so(slack: Slack, office: 
         answer = await slack.ask("C1", "U1", f"{MENTION} {DEMAND}")
         archive.forget(TALKS.url)
         slack.press(answer, "More context")
-        said = await until(lambda: slack.whispers and slack.whispers[0])
+        said = await until(lambda: next(iter(slack.whispers), None))
     assert said.plain == messages.GONE
     assert slack.history["C1", answer.ts] == [answer]
 
