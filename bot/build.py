@@ -83,7 +83,6 @@ class House:
         if settings.reranker or settings.reader:
             from retrieval import named
 
-
             one = named.Ranked(one, load_reranker(settings.reranker)) if settings.reranker else one
             one = named.Pointing(one, load_pointer(settings.reader)) if settings.reader else one
         return one

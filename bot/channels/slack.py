@@ -223,15 +223,17 @@ def _refused(answer: Answer) -> Message:
 
 
 def _cited(citation: Citation, head: Sequence[str], below: Sequence[str], answer: str = "") -> tuple[Block, ...]:
-    """Head, the answer in front, the quote in its context, the source and what is below it; where that is too long,
-    the answer in front is left out, then the context is cut, then the quote.
+    """Head, the answer in front, in bold the words that answer, the quote in its context, the source and what is below
+    it; where that is too long, the answer in front is left out, then the context is cut, then the quote.
     """
     outlet, day, authors = map(_escaped, known_of(citation.article))
     source = " · ".join(filter(None, (outlet, _linked(citation.article.title, link(citation)), day, authors)))
     room = LONGEST - SUMMARY - len(source) - sum(len(one) + 1 for one in below) - sum(map(units, head)) - 500
     answer = answer if 2 * units(answer) + 4 * FIELD <= room else ""
     passage = _passage(citation, room - units(answer))
-    elements = [*map(_line, filter(None, (*head, answer))), RichTextQuoteElement(elements=passage)]
+    words = [citation.words] if citation.words else []
+    front = [RichTextSectionElement(elements=_words(answer, words))] if answer else []
+    elements = [*map(_line, filter(None, head)), *front, RichTextQuoteElement(elements=passage)]
     return RichTextBlock(elements=elements), _context([source]), *([_context(below)] if below else [])
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from bot import messages
@@ -70,6 +70,15 @@ def test_an_answer_has_the_quote_with_every_character(citation: Citation, questi
     assert message.labels[0] == messages.BUTTON_NEXT
 
 
+@given(citations(), st.data())
+def test_the_words_that_answer_are_bold_in_front(citation: Citation, data: st.DataObject) -> None:
+    assume(units(citation.quote) < 2_000)
+    start = data.draw(st.integers(0, len(citation.quote) - 1))
+    end = data.draw(st.integers(start + 1, len(citation.quote)))
+    message = seen(render(answer(replace(citation, words=(start, end))), "0123456789a"))
+    assert message.bold == [citation.quote[start:end], citation.quote]
+
+
 @given(citations(), st.lists(citations(), max_size=6), st.booleans())
 def test_every_note_below_an_answer_has_room(citation: Citation, others: list[Citation], alone: bool) -> None:
     told = tuple(Differing(one, one.quote[:300], True) for one in others)
@@ -94,7 +103,7 @@ def test_a_refusal_cites_nothing_and_has_its_headlines(found: list[Article], que
                 assert article.title.replace("\u200b", "") in message.plain.replace("\u200b", "")
 
 
-@given(st.lists(articles(), max_size=5), long_texts)
+@given(st.lists(articles(), max_size=5), long_texts.map(normalise))
 def test_the_home_tab(found: list[Article], held: str) -> None:
     view = home(f"Held: {held}", list(map(revision, found))).to_dict()
     check("", view["blocks"], 100)

@@ -90,7 +90,7 @@ async def test_a_question_gets_one_message_with_the_quote_and_its_source(telegra
     headline = "Ukraine rejects Russian demands in Istanbul, but prisoners will be exchanged"
     assert f"The Harbour Courier · {headline} · 2025-05-16 · Mira Halvorsen, Tomas Adeyemi" in answer.plain
     assert answer.plain.startswith(QUOTE)
-    assert answer.plain.splitlines()[-1].startswith("This report is ")
+    assert [one for one in answer.plain.splitlines() if one.startswith("This report is ")]
     assert answer.labels[-2:] == ["More context", "Not right"]
     assert not answer.preview
     assert telegram.refusals == []
@@ -110,7 +110,7 @@ async def test_a_follow_up_after_a_restart_leans_on_the_turn_before(telegram: Te
 
 async def test_who_said_it_is_answered_with_the_speaker(telegram: Telegram, office: Office) -> None:
     async with running(telegram, office):
-        await telegram.ask(HERE, ADA, "what was never a red card?")
+        await telegram.ask(HERE, ADA, "who said it was never a red card?")
         again = await telegram.ask(HERE, ADA, "who said it?")
         exported = await telegram.ask(HERE, ADA, "/export")
         near = await telegram.ask(HERE, ADA, "/verify “It was never a red card, and nobody in the stadium saw it”")
