@@ -260,7 +260,8 @@ class FittedReader:
             return -math.inf
         row = confidence_row(evidence, odds, chances, self._fitted.passage)
         known = float(row @ self._fitted.confidence[:-1] + self._fitted.confidence[-1])
-        return known - _TURNED * misled(evidence, odds)
+        spoken = float(evidence.spoken[int(np.argmax(odds))])  # what somebody says has no few words that answer
+        return known + _SPEAKS * spoken - _TURNED * misled(evidence, odds)
 
 
 def arrange(weights: Vector, looked: Looked) -> Evidence:
