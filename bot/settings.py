@@ -19,8 +19,8 @@ from bot import messages
 
 PREFIX = "PULLQUOTE_"
 ENV_FILE = ".env"
-PASSAGES = 12  # retrieval.reader's JUDGED
-DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"  # retrieval.models’s; not imported, for numpy is slow
+JUDGED = 12  # passages; retrieval.reader's, not imported, for numpy is slow
+DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"  # retrieval.models's, as little imported
 OLD_AFTER = 365  # days; retrieval.question's, as little imported
 
 
@@ -49,22 +49,15 @@ def _networks(listed: str) -> str:
     return listed
 
 
-def _token(token: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"\d+:[\w-]+", token.get_secret_value()):
-        raise ValueError("not a token")
-    return token
+def _like(pattern: str) -> AfterValidator:
+    """A secret that has this form."""
 
+    def checked(token: SecretStr) -> SecretStr:
+        if not re.fullmatch(pattern, token.get_secret_value()):
+            raise ValueError("not a token")
+        return token
 
-def _slack_token(token: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"xoxb-[\w-]+", token.get_secret_value()):
-        raise ValueError("not a token")
-    return token
-
-
-def _slack_app_token(token: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"xapp-[\w-]+", token.get_secret_value()):
-        raise ValueError("not a token")
-    return token
+    return AfterValidator(checked)
 
 
 IDS = r"^\s*(-?\d+\s*(,\s*-?\d+\s*)*)?$"  # with commas between them
@@ -101,7 +94,7 @@ class Settings(BaseSettings):
     models: Folder | None = Field(default=None, description=messages.SETTING_MODELS)
     reranker: str = Field(default="", description=messages.SETTING_RERANKER)
     reader: str = Field(default="", description=messages.SETTING_READER)
-    passages: int = Field(default=PASSAGES, ge=4, le=40, description=messages.SETTING_PASSAGES)
+    passages: int = Field(default=JUDGED, ge=4, le=40, description=messages.SETTING_PASSAGES)
     engine: Literal["auto", "onnxruntime", "openvino", "torch"] = Field(
         default="auto", description=messages.SETTING_ENGINE
     )
@@ -113,16 +106,16 @@ class Settings(BaseSettings):
     )
     old_after: int = Field(default=OLD_AFTER, ge=60, description=messages.SETTING_OLD_AFTER)
     citations: int = Field(default=3, ge=1, le=3, description=messages.SETTING_CITATIONS)
-    telegram_token: Annotated[SecretStr, AfterValidator(_token)] | None = Field(
+    telegram_token: Annotated[SecretStr, _like(r"\d+:[\w-]+")] | None = Field(
         default=None, description=messages.SETTING_TOKEN
     )
     telegram_api: str = Field(default="", pattern=r"^(https?://[^\s/]+/?)?$", description=messages.SETTING_API)
     telegram_admins: str = Field(default="", pattern=IDS, description=messages.SETTING_ADMINS)
     telegram_allowed: str = Field(default="", pattern=IDS, description=messages.SETTING_ALLOWED)
-    slack_bot_token: Annotated[SecretStr, AfterValidator(_slack_token)] | None = Field(
+    slack_bot_token: Annotated[SecretStr, _like(r"xoxb-[\w-]+")] | None = Field(
         default=None, description=messages.SETTING_SLACK_BOT_TOKEN
     )
-    slack_app_token: Annotated[SecretStr, AfterValidator(_slack_app_token)] | None = Field(
+    slack_app_token: Annotated[SecretStr, _like(r"xapp-[\w-]+")] | None = Field(
         default=None, description=messages.SETTING_SLACK_APP_TOKEN
     )
     slack_signing_secret: SecretStr | None = Field(default=None, description=messages.SETTING_SLACK_SIGNING_SECRET)

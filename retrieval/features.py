@@ -232,9 +232,17 @@ class Window:
         return [self.judged.of_sentence(self.place(n)) for n in range(self.first, self.last + 1)]
 
     @cached_property
-    def answers(self) -> list[float]:
-        """How far the likeliest words of each of its sentences score above "no answer"."""
-        return [self.judged.answer(self.place(n))[0] for n in range(self.first, self.last + 1)]
+    def answers(self) -> list[tuple[float, Span]]:
+        """The likeliest words of each of its sentences: their score above "no answer", and where they stand in it."""
+        return [self.judged.answer(self.place(n)) for n in range(self.first, self.last + 1)]
+
+    def words(self, span: Span) -> Span:
+        """A span of the window in characters of the article."""
+        return self.start + span[0], self.start + span[1]
+
+    def said(self, sentence: int) -> str:
+        """The likeliest words of one of its sentences."""
+        return self.seen.passage.article.text[slice(*self.words(self.answers[sentence - self.first][1]))]
 
 
 _JUDGED = ("relevance", "evidence", "answer")
@@ -243,7 +251,7 @@ RANK_NAMES = (*PASSAGE_NAMES, *_JUDGED)
 
 def rank_features(rows: Matrix, windows: Sequence[Window]) -> Matrix:
     """(len(windows), len(RANK_NAMES)); `rows` are the PASSAGE_NAMES of the windows' passages."""
-    judged = [[one.judged.relevance, max(one.evidence), max(one.answers)] for one in windows]
+    judged = [[one.judged.relevance, max(one.evidence), max(score for score, _ in one.answers)] for one in windows]
     return np.concatenate([rows, np.array(judged, np.float32).reshape(len(windows), len(_JUDGED))], axis=1)
 
 
@@ -282,7 +290,7 @@ def sentence_features(
 
 
 def _model_row(window: Window, s: int) -> list[float]:
-    evidence, answer = window.evidence[s - window.first], window.answers[s - window.first]
+    evidence, (answer, _) = window.evidence[s - window.first], window.answers[s - window.first]
     return [evidence, 0.0, 0.0, answer, 0.0, window.judged.relevance, 0.0]
 
 

@@ -180,7 +180,6 @@ class Looked:
     asked: Asked
     seen: list[Seen]  # best first, by what was found of them
     rows: Matrix  # (passages, PASSAGE_NAMES)
-    scores: Vector  # (passages,)
     windows: list[Window]  # of the first of them
 
 
@@ -241,10 +240,9 @@ class FittedReader:
         asked = take_apart(question.text, self._weigh(asked_words(question.text)), question.today)
         seen = [Seen(one) for one in found]
         rows = passage_features(asked, seen)
-        scores = np.asarray(rows @ self._fitted.passage, np.float64)
-        order = np.argsort(-scores, kind="stable")
+        order = np.argsort(-(rows @ self._fitted.passage), kind="stable")
         seen = [seen[n] for n in order]
-        return Looked(asked, seen, rows[order], scores[order], self._judge(asked, seen[: self._judged]))
+        return Looked(asked, seen, rows[order], self._judge(asked, seen[: self._judged]))
 
     def _judge(self, asked: Asked, seen: Sequence[Seen]) -> list[Window]:
         runs = [window(asked, one.sets, one.passage.sentences, WINDOW) for one in seen]
@@ -374,8 +372,8 @@ def _choice(evidence: Evidence, run: Run) -> Choice:
 def _words(window: Window, run: Run) -> Span | None:
     """The words of a quote that answer, where the model tells them from "no answer"."""
     first, last = max(run.first, window.first), min(run.last, window.last)
-    score, (start, end) = window.judged.answer((window.place(first)[0], window.place(last)[1]))
-    return (window.start + start, window.start + end) if score > _BOLD else None
+    score, words = window.judged.answer((window.place(first)[0], window.place(last)[1]))
+    return window.words(words) if score > _BOLD else None
 
 
 def with_name(one: Seen, first: int, last: int) -> Span:
@@ -450,11 +448,6 @@ def confidence_row(evidence: Evidence, odds: Vector, chances: Sequence[Run], wei
     )
 
 
-def _likeliest(window: Window, sentence: int) -> str:
-    start, end = window.judged.answer(window.place(sentence))[1]
-    return window.seen.passage.article.text[window.start + start : window.start + end]
-
-
 def logistic(odds: float) -> float:
     return 1 / (1 + math.exp(-odds)) if odds > -700 else 0.0
 
@@ -488,7 +481,7 @@ def _explained(evidence: Evidence, odds: Vector, threshold: float) -> dict[str, 
         {
             "text": evidence.seen[p].sentences[s],
             "score": logistic(float(odds[n])),
-            "words": _likeliest(evidence.windows[p], s),
+            "words": evidence.windows[p].said(s),
             "features": dict(zip(SENTENCE_NAMES, map(float, evidence.sentence_rows[n]), strict=True)),
         }
         for n, (p, s) in enumerate(evidence.picked)

@@ -352,6 +352,7 @@ class Slack:
             for link in list(self._links):
                 await link.close()
             await runner.cleanup()
+            await asyncio.sleep(0.05)  # what was closed is let go in the loop's next rounds, and this may be its last
 
     async def _on_call(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]

@@ -49,8 +49,10 @@ class Model(nn.Module):
                 weights.requires_grad_(False)
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor, segments: torch.Tensor) -> Any:
-        hidden = self.body(input_ids=ids, attention_mask=mask, token_type_ids=segments).last_hidden_state
-        return self.head(hidden)
+        device = self.head.weight.device
+        inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": segments}
+        hidden = self.body(**{name: one.to(device) for name, one in inputs.items()}).last_hidden_state
+        return self.head(hidden).cpu()  # what is said of it is small, and compared there
 
 
 def main() -> None:
@@ -60,7 +62,8 @@ def main() -> None:
     options = parser.parse_args()
     torch.manual_seed(SEED)
     first, second, held_out = stages(options.bench, random.Random(SEED))
-    model, tokenizer = Model().train(), Tokenizer(load_tokenizer(default_folder() / "tokenizer.json"))
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model, tokenizer = Model().train().to(device), Tokenizer(load_tokenizer(default_folder() / "tokenizer.json"))
     judged = [ready(tokenizer, group) for group in held_out]
     for groups, stage in zip((first, second), STAGES, strict=True):
         train(model, [ready(tokenizer, group) for group in groups], judged, stage)
@@ -94,9 +97,9 @@ def stages(bench: Path, rng: random.Random) -> tuple[list[Group], list[Group], l
 def write(model: Model, file: Path) -> None:
     """What differs from the public weights, rounded."""
     public = load_bert(default_folder(), {}).state_dict()
-    changes = {name: weights.numpy() for name, weights in model.head.state_dict(prefix="head.").items()}
+    changes = {name: weights.cpu().numpy() for name, weights in model.head.state_dict(prefix="head.").items()}
     for name, weights in model.body.state_dict().items():
-        change = (weights - public[name]).numpy()
+        change = (weights.cpu() - public[name]).numpy()
         if np.abs(change).max() > 0:
             changes[f"body.{name}"] = change
     np.savez_compressed(file, **stored(changes))  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from bot.cli import cli
 from bot.settings import (
     DEFAULT_MODEL,
-    PASSAGES,
+    JUDGED,
     BadSettings,
     Setting,
     in_force,
@@ -15,8 +15,7 @@ from bot.settings import (
     unknown_variables,
     without_password,
 )
-from retrieval import models
-from retrieval.reader import JUDGED
+from retrieval import models, reader
 
 pytestmark = pytest.mark.usefixtures("bare")
 
@@ -27,7 +26,7 @@ def setting(name: str) -> Setting:
 
 def test_the_defaults_that_are_written_twice_agree() -> None:
     assert DEFAULT_MODEL == models.DEFAULT_MODEL
-    assert PASSAGES == JUDGED
+    assert JUDGED == reader.JUDGED
 
 
 def test_defaults_need_no_environment() -> None:
