@@ -8,13 +8,14 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from corpus.address import canonical
 from corpus.article import Article, Passage, Span
 from corpus.database import engine_at, migrate, reading, writing
 
@@ -34,6 +35,7 @@ _addresses = sa.Table(  # every URL that leads to an article, its own among them
     _tables,
     sa.Column("url", sa.Text, primary_key=True),
     sa.Column("article_id", sa.ForeignKey("articles.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("canonical", sa.Text, nullable=False, server_default="", index=True),  # "" until `_canonicalise`
 )
 _revisions = sa.Table(
     "revisions",
@@ -52,6 +54,12 @@ _revisions = sa.Table(
     sa.Column("until", sa.Date, nullable=False),  # since <= day < until
     sa.Column("digest", sa.Text, nullable=False),
     sa.Column("body_digest", sa.Text, nullable=False, index=True),
+    sa.Column("modified", sa.Text),  # ISO 8601 with the source's own offset
+    sa.Column("section", sa.Text, nullable=False, server_default=""),
+    sa.Column("language", sa.Text, nullable=False, server_default=""),
+    sa.Column("kind", sa.Text, nullable=False, server_default=""),
+    sa.Column("paywalled", sa.Boolean),
+    sa.Column("dated_by", sa.Text, nullable=False, server_default=""),
     sa.UniqueConstraint("article_id", "number"),
     sqlite_autoincrement=True,
 )
@@ -81,7 +89,18 @@ _intakes = sa.Table(
 )
 
 # Statements that take a schema from its version to the next: MIGRATIONS[0] leads from 1 to 2.
-MIGRATIONS: tuple[tuple[str, ...], ...] = ()
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        "ALTER TABLE addresses ADD COLUMN canonical TEXT NOT NULL DEFAULT ''",
+        "CREATE INDEX ix_addresses_canonical ON addresses (canonical)",
+        "ALTER TABLE revisions ADD COLUMN modified TEXT",
+        "ALTER TABLE revisions ADD COLUMN section TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE revisions ADD COLUMN language TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE revisions ADD COLUMN kind TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE revisions ADD COLUMN paywalled BOOLEAN",
+        "ALTER TABLE revisions ADD COLUMN dated_by TEXT NOT NULL DEFAULT ''",
+    ),
+)
 
 
 class NoSuchArticle(LookupError):
@@ -126,6 +145,7 @@ class Stored:
     url: str  # the article's own address; another than the one given where the outcome is "same as"
     number: int  # of the revision that was stored; where none was, of the one that stands
     alike: bool = True  # False: the revision shares next to nothing with the one before
+    outlet: str = field(default="", compare=False)  # of the one before, where the revision names another
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +330,7 @@ class Archive:
     def _article_id(self, name: str) -> int:
         """By id as `list` shows it, by URL, or by a part of a headline that only one article has."""
         with self._reading() as connection:
-            found = connection.scalar(sa.select(_addresses.c.article_id).where(_addresses.c.url == name))
+            found = _at(connection, name)
             if found is None and name.isascii() and name.isdigit() and len(name) < 18:
                 found = connection.scalar(sa.select(_articles.c.id).where(_articles.c.id == int(name)))
             if found is not None:
@@ -347,26 +367,61 @@ def open_archive(where: Path | str) -> Archive:
     """The archive in this SQLite file (made if missing) or at this database URL, its schema brought up to date."""
     engine = engine_at(where)
     migrate(engine, _tables, MIGRATIONS)
+    _canonicalise(engine)
     return Archive(engine)
+
+
+def _canonicalise(engine: sa.Engine) -> None:
+    """Gives the addresses of an older schema their canonical form."""
+    without = sa.select(_addresses.c.url).where(_addresses.c.canonical == "")
+    with reading(engine) as connection:
+        if connection.scalar(without.limit(1)) is None:
+            return
+    with writing(engine) as connection:
+        one = _addresses.c.url == sa.bindparam("at")
+        rows = [{"at": url, "canonical": canonical(url)} for url in connection.scalars(without)]
+        if rows:  # another program may have been quicker
+            connection.execute(sa.update(_addresses).where(one), rows)
 
 
 # Storing one article
 
 
 def _store(connection: sa.Connection, article: Article, passages: Sequence[Passage]) -> Stored:
-    article_id = connection.scalar(sa.select(_addresses.c.article_id).where(_addresses.c.url == article.url))
+    article_id = _at(connection, article.url)
     if article_id is None:
         same = _same_elsewhere(connection, article)
         if same is not None:
-            connection.execute(sa.insert(_addresses), {"url": article.url, "article_id": same.article_id})
+            _note_address(connection, article.url, same.article_id)
             return Stored("same as", same.url, same.number)
         inserted = connection.execute(sa.insert(_articles), {"url": article.url}).inserted_primary_key
         assert inserted is not None
-        article_id = inserted[0]
-        connection.execute(sa.insert(_addresses), {"url": article.url, "article_id": article_id})
-        _add_revision(connection, article_id, article, passages, [])
+        _note_address(connection, article.url, inserted[0])
+        _add_revision(connection, inserted[0], article, passages, [])
         return Stored("added", article.url, 1)
-    return _revise(connection, article_id, article, passages)
+    stored = _revise(connection, article_id, article, passages)
+    if _note_address(connection, article.url, article_id) and stored.outcome == "unchanged":
+        return replace(stored, outcome="same as")
+    return stored
+
+
+def _at(connection: sa.Connection, url: str) -> int | None:
+    """The article at this address, or at one that is the same but for trackers, mobile and print variants."""
+    exact = sa.select(_addresses.c.article_id).where(_addresses.c.url == url)
+    found: int | None = connection.scalar(exact)
+    if found is None:
+        alike = sa.select(_addresses.c.article_id).where(_addresses.c.canonical == canonical(url))
+        found = connection.scalar(alike.order_by(_addresses.c.article_id).limit(1))
+    return found
+
+
+def _note_address(connection: sa.Connection, url: str, article_id: int) -> bool:
+    """Whether it was not known yet."""
+    if connection.scalar(sa.select(_addresses.c.url).where(_addresses.c.url == url)) is not None:
+        return False
+    row = {"url": url, "article_id": article_id, "canonical": canonical(url)}
+    connection.execute(sa.insert(_addresses), row)
+    return True
 
 
 def _revise(connection: sa.Connection, article_id: int, article: Article, passages: Sequence[Passage]) -> Stored:
@@ -377,9 +432,23 @@ def _revise(connection: sa.Connection, article_id: int, article: Article, passag
     # An export that is taken back in brings old revisions again: they are history, not news.
     history = any(row.digest == digest(article) and retrieved <= row.retrieved for row in known)
     if current.digest == digest(article) or history:
+        if not history:
+            _learn(connection, current, article)
         return Stored("unchanged", current.url, current.number)
     _add_revision(connection, article_id, article, passages, known)
-    return Stored("revised", current.url, len(known) + 1, alike=_alike(current.text, article.text))
+    outlet = current.outlet if current.outlet != article.outlet else ""
+    return Stored("revised", current.url, len(known) + 1, alike=_alike(current.text, article.text), outlet=outlet)
+
+
+def _learn(connection: sa.Connection, row: Any, article: Article) -> None:
+    """Notes what the source says of an unchanged article that it had not said before."""
+    news = {
+        name: value
+        for name, value in _described(article).items()
+        if value not in (None, "") and getattr(row, name) in (None, "")
+    }
+    if news:
+        connection.execute(sa.update(_revisions).where(_revisions.c.id == row.id).values(news))
 
 
 def _add_revision(
@@ -451,7 +520,7 @@ def _alike(old: str, new: str) -> bool:
 
 
 def digest(article: Article) -> str:
-    """SHA-256 over everything that makes a revision: all fields but the time of retrieval and the address."""
+    """SHA-256 over everything that makes a revision: what one reads and cites. The rest describes it."""
     fields = [article.title, article.text, article.outlet, list(article.authors), _iso(article.published)]
     return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
 
@@ -494,6 +563,18 @@ def _revision_values(article_id: int, number: int, article: Article) -> dict[str
         "until": NEVER_DATED,
         "digest": digest(article),
         "body_digest": body_digest(article),
+        "dated_by": article.dated_by,
+        **_described(article),
+    }
+
+
+def _described(article: Article) -> dict[str, object]:
+    return {
+        "modified": _iso(article.modified),
+        "section": article.section,
+        "language": article.language,
+        "kind": article.kind,
+        "paywalled": article.paywalled,
     }
 
 
@@ -510,6 +591,12 @@ def _revision(row: Any) -> Revision:
         outlet=row.outlet,
         authors=tuple(json.loads(row.authors)),
         retrieved=datetime.fromisoformat(row.retrieved),
+        modified=datetime.fromisoformat(row.modified) if row.modified else None,
+        section=row.section,
+        language=row.language,
+        kind=row.kind,
+        paywalled=row.paywalled,
+        dated_by=row.dated_by,
     )
     return Revision(row.id, row.number, article, row.since, row.until)
 
@@ -542,4 +629,11 @@ def as_row(revision: Revision) -> dict[str, object]:
         "outlet": article.outlet,
         "retrieved": _iso(article.retrieved),
         "revision": revision.number,
+        **described(article),
     }
+
+
+def described(article: Article) -> dict[str, object]:
+    """What the source says besides, without what it does not say."""
+    fields = {**_described(article), "dated_by": article.dated_by}
+    return {name: value for name, value in fields.items() if value not in (None, "")}

@@ -5,12 +5,16 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NewType
+from typing import Literal, NewType, get_args
 
 MAX_TEXT = 2_000_000  # characters of one article; the longest in a news archive are books' worth of live blog
 MAX_FIELD = 1_000  # characters of a title, an outlet or an author
 MAX_URL = 2_000  # bytes; PostgreSQL indexes no value of more than 2,700
 
+MAX_SECTION = 200  # characters
+
+Kind = Literal["", "news", "opinion", "live", "wire", "press release", "correction"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 Span = tuple[int, int]  # [start, end) in characters of one text
 Normal = NewType("Normal", str)  # text that went through `normalise`
 
@@ -30,6 +34,13 @@ class Article:
     outlet: str  # "" where the source does not say
     authors: tuple[str, ...]
     retrieved: datetime  # timezone-aware: when we, or the archive that exported it, took it in
+    # What the source may say besides; empty where it does not.
+    modified: datetime | None = None  # timezone-aware: when the outlet last changed it
+    section: str = ""
+    language: str = ""  # ISO 639: "en", "uk"
+    kind: Kind = ""
+    paywalled: bool | None = None
+    dated_by: Literal["", "file"] = ""  # "file": `published` is the day that a PDF or DOCX says it was made on
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +105,12 @@ def make_article(
     outlet: str = "",
     authors: Iterable[str] = (),
     retrieved: datetime | None = None,
+    modified: datetime | None = None,
+    section: str = "",
+    language: str = "",
+    kind: Kind = "",
+    paywalled: bool | None = None,
+    dated_by: Literal["", "file"] = "",
 ) -> Article:
     """The only way to an Article: normalised and within bounds, or BadArticle."""
     body = normalise(text)
@@ -113,10 +130,30 @@ def make_article(
     ):
         if len(value) > MAX_FIELD:
             raise BadArticle(f"The {field} has {len(value):,} characters; the limit is {MAX_FIELD:,}. Shorten it.")
-    for when in (published, retrieved):
+    for when in (published, retrieved, modified):
         if when is not None and when.tzinfo is None:
             raise BadArticle(f"The date {when.isoformat()} has no time zone. Add one, for example +00:00.")
-    return Article(url, headline, body, published, line(outlet), names, retrieved or datetime.now(UTC))
+    return Article(
+        url=url,
+        title=headline,
+        text=body,
+        published=published,
+        outlet=line(outlet),
+        authors=names,
+        retrieved=retrieved or datetime.now(UTC),
+        modified=modified,
+        section=line(section)[:MAX_SECTION].strip(),
+        language=_language(language),
+        kind=kind,
+        paywalled=paywalled,
+        dated_by=dated_by if published else "",
+    )
+
+
+def _language(tag: str) -> str:
+    """ "en-GB" and "EN" are "en"; what is no language tag is ""."""
+    found = re.fullmatch(r"([a-z]{2,3})(?:[-_][\w-]{1,30})?", line(tag).lower(), re.ASCII)
+    return found[1] if found else ""
 
 
 def _first_words(text: str, limit: int = 80) -> str:

@@ -17,7 +17,7 @@ from io import BytesIO
 from pathlib import PurePath
 from typing import Any
 
-from corpus.article import MAX_FIELD, MAX_TEXT, Article, BadArticle, line, make_article, normalise
+from corpus.article import KINDS, MAX_FIELD, MAX_TEXT, Article, BadArticle, line, make_article, normalise
 
 MAX_FRONT_MATTER = 20_000  # characters; PyYAML reads about a megabyte in five seconds
 MAX_PAGES = 2_000  # of one PDF
@@ -74,7 +74,8 @@ def _without_headline(text: str, title: str) -> str:
 def from_row(row: object, *, retrieved: datetime | None = None) -> Article:
     """The article in one JSON object: `url, title, text, published, authors, outlet` and, from an export, `retrieved`.
 
-    The row's own `retrieved` wins. Only url and text are required; unknown fields are ignored.
+    The row's own `retrieved` wins. Only url and text are required; unknown fields are ignored, and so is what cannot
+    be understood of `modified, section, language, kind, paywalled, dated_by`: others give these names to other things.
     """
     if not isinstance(row, dict):
         raise BadArticle(f"The row is {_shown(row)}, not an object. Give one object with url, title and text per line.")
@@ -86,7 +87,24 @@ def from_row(row: object, *, retrieved: datetime | None = None) -> Article:
         outlet=_optional(row, "outlet"),
         authors=_names(row.get("authors"), "authors"),
         retrieved=_moment(row.get("retrieved")) or retrieved,
+        modified=_readable_date(row.get("modified")),
+        section=_if_text(row.get("section")),
+        language=_if_text(row.get("language")),
+        kind=next((kind for kind in KINDS if kind == row.get("kind")), ""),
+        paywalled=row["paywalled"] if isinstance(row.get("paywalled"), bool) else None,
+        dated_by="file" if row.get("dated_by") == "file" else "",
     )
+
+
+def _if_text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _readable_date(value: object) -> datetime | None:
+    try:
+        return parse_date(value)
+    except BadArticle:
+        return None
 
 
 def _required(row: dict[str, object], field: str) -> str:

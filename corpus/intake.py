@@ -77,6 +77,15 @@ def _take_batch(batch: Sequence[Item], archive: Archive, dry: bool, report: Repo
 
 
 def _notes(where: str, article: Article, stored: Stored) -> Iterator[Problem]:
+    if stored.outcome == "revised" and stored.url != article.url:
+        yield Problem(where, f"is another address of the article {stored.url}; stored as its revision {stored.number}")
+    if stored.outlet:
+        names = f"names {article.outlet!r} as its outlet" if article.outlet else "names no outlet"
+        yield Problem(
+            where,
+            f"{names}, where {stored.url} was of {stored.outlet!r} before; stored as its revision {stored.number}. If "
+            "they are two articles, give each its own URL",
+        )
     if stored.outcome == "same as":
         yield Problem(where, f"is the article {stored.url} under another address; the address was noted")
     if stored.outcome == "revised" and not stored.alike:

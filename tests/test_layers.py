@@ -30,6 +30,7 @@ HOMES = {
     ),
     "sentencex": "corpus/sentences.py",
     **dict.fromkeys(["httpx", "httpcore"], "corpus/sources/web.py"),
+    "url_normalize": "corpus/address.py",
     "filelock": "corpus/intake.py",
     **dict.fromkeys(["pydantic_settings", "platformdirs"], SETTINGS),
 }

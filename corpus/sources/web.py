@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import httpcore
 import httpx
 
+from corpus.address import claimed
 from corpus.article import Article, BadArticle, line
 from corpus.extract import extract
 from corpus.sources.files import MAX_DOCUMENT, Item
@@ -64,10 +65,9 @@ def pages(urls: Iterable[str], private: Sequence[Network] = ()) -> Iterator[Item
 
 
 def article(page: Page) -> Article:
-    """The article on a page. Its own idea of its address counts only on the same site. Raises BadArticle."""
+    """The article on a page. Its own idea of its address counts where it can be believed. Raises BadArticle."""
     found = extract(page.data, name=f"page{page.suffix}", url=page.url)
-    url = found.url if _site(found.url) == _site(page.url) else page.url
-    return replace(found, url=url, outlet=found.outlet or _site(page.url))
+    return replace(found, url=claimed(found.url, page.url), outlet=found.outlet or _site(page.url))
 
 
 def fetch(

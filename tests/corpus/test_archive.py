@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from corpus.archive import (
     FOREVER,
+    MIGRATIONS,
     NEVER_DATED,
     Archive,
     NoSuchArticle,
@@ -222,6 +223,95 @@ def test_a_dry_run_tells_and_stores_nothing(archive: Archive) -> None:
     assert store(archive, *wanted) == outcomes
 
 
+# Addresses that are one
+
+VARIANTS = [
+    "https://m.x.test/bridge",
+    "http://www.x.test/bridge/?utm_source=rss",
+    "https://x.test/bridge#comments",
+    "https://x.test/bridge?outputType=amp",
+]
+
+
+@pytest.mark.parametrize("url", VARIANTS)
+def test_a_changed_text_at_a_variant_of_the_address_is_a_revision(archive: Archive, url: str) -> None:
+    store(archive, BRIDGE)
+    later = replace(BRIDGE, url=url, text=TEXT + " It rained.", retrieved=day(9))
+    assert store(archive, later, later) == [Stored("revised", URL, 2), Stored("unchanged", URL, 2)]
+    assert archive.revisions(URL) == archive.revisions(url) == archive.revisions(f"{URL}?gclid=1")
+    assert [one.article.url for one in archive.revisions(URL)] == [URL, URL]
+    assert (archive.addresses(URL), archive.status().articles) == ([url], 1)
+
+
+def test_the_same_text_at_a_variant_of_the_address_is_noted_once(archive: Archive) -> None:
+    store(archive, BRIDGE)
+    again = replace(BRIDGE, url=VARIANTS[0], retrieved=day(4))
+    assert store(archive, again, again) == [Stored("same as", URL, 1), Stored("unchanged", URL, 1)]
+
+
+def test_addresses_that_differ_in_more_are_articles_of_their_own(archive: Archive) -> None:
+    urls = [f"https://x.test/story?id={n}" for n in (1, 2)] + [f"https://x.test/?p={n}" for n in (1, 2)]
+    articles = [replace(BRIDGE, url=url, title=url) for url in urls]
+    assert [one.outcome for one in store(archive, *articles)] == ["added"] * 4
+
+
+def test_another_outlet_at_the_same_address_is_told(archive: Archive) -> None:
+    store(archive, BRIDGE)
+    [stored] = store(archive, replace(BRIDGE, text=TEXT + " Buy.", outlet="Pills", retrieved=day(9)))
+    assert (stored.outcome, stored.outlet) == ("revised", "The Courier")
+
+
+# What the source says besides
+
+DESCRIBED = replace(
+    BRIDGE,
+    modified=datetime(2025, 5, 2, 23, 50, tzinfo=timezone(timedelta(hours=-4))),
+    section="Region",
+    language="en",
+    kind="opinion",
+    paywalled=True,
+    dated_by="file",
+)
+
+
+def test_what_the_source_says_besides_is_kept_and_moves(archive: Archive, other: Archive) -> None:
+    store(archive, DESCRIBED, replace(TRAM, paywalled=False))
+    assert [one.article for _, one in archive.current()] == [DESCRIBED, replace(TRAM, paywalled=False)]
+    rows = list(archive.export())
+    assert {name: rows[0][name] for name in list(rows[0])[8:]} == {
+        "modified": "2025-05-02T23:50:00-04:00",
+        "section": "Region",
+        "language": "en",
+        "kind": "opinion",
+        "paywalled": True,
+        "dated_by": "file",
+    }
+    take_back(other, rows)
+    assert list(other.export()) == rows
+    assert {one.outcome for one in take_back(archive, rows)} == {"unchanged"}
+    assert list(archive.export()) == rows
+
+
+def test_what_the_source_had_not_said_is_learned_without_a_revision(archive: Archive, other: Archive) -> None:
+    store(archive, BRIDGE)
+    later = replace(DESCRIBED, dated_by="", retrieved=day(9))
+    assert store(archive, later) == [Stored("unchanged", URL, 1)]
+    assert [one.article for one in archive.revisions(URL)] == [replace(later, retrieved=BRIDGE.retrieved)]
+    store(archive, replace(later, kind="news", section="", retrieved=day(10)))  # what it said stays
+    assert archive.revisions(URL)[0].article.kind == "opinion"
+    rows = list(archive.export())
+    take_back(other, rows)
+    assert list(other.export()) == rows
+
+
+@pytest.mark.parametrize(
+    "odd", [{"kind": "story"}, {"language": "English"}, {"modified": "soon"}, {"section": ["A"]}, {"paywalled": "no"}]
+)
+def test_what_others_mean_by_these_fields_is_ignored(odd: dict[str, object]) -> None:
+    row = {"url": URL, "text": TEXT, "retrieved": "2025-05-03T12:00:00+00:00"}
+    assert from_row({**row, **odd}) == from_row(row)
+
+
 # Moving house
 
 
@@ -415,12 +505,54 @@ def test_a_migration_takes_an_archive_to_the_next_version(tmp_path: Path, archiv
     file = tmp_path / "archive.sqlite"
     store(archive, BRIDGE)
     version, tables, columns = schema(file)
-    migrated(file, (ADD_COLUMN,))
+    migrated(file, (*MIGRATIONS, ADD_COLUMN))
     assert schema(file) == (version + 1, sorted([*tables, "votes"]), [*columns, "kind"])
     assert [revision.article for revision in archive.revisions(URL)] == [BRIDGE]
-    migrated(file, (ADD_COLUMN,))  # done already
-    migrated(file, (ADD_COLUMN, ("DROP TABLE votes",)))
+    migrated(file, (*MIGRATIONS, ADD_COLUMN))  # done already
+    migrated(file, (*MIGRATIONS, ADD_COLUMN, ("DROP TABLE votes",)))
     assert schema(file) == (version + 2, tables, [*columns, "kind"])
+
+
+FIRST_SCHEMA = """
+CREATE TABLE schema (version INTEGER NOT NULL);
+INSERT INTO schema VALUES (1);
+CREATE TABLE articles (id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, url TEXT NOT NULL, UNIQUE (url));
+CREATE TABLE addresses (url TEXT NOT NULL, article_id INTEGER NOT NULL, PRIMARY KEY (url),
+    FOREIGN KEY(article_id) REFERENCES articles (id) ON DELETE CASCADE);
+CREATE INDEX ix_addresses_article_id ON addresses (article_id);
+CREATE TABLE revisions (id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, article_id INTEGER NOT NULL,
+    number INTEGER NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL, outlet TEXT NOT NULL, authors TEXT NOT NULL,
+    published TEXT, published_day DATE NOT NULL, retrieved TEXT NOT NULL, since DATE NOT NULL, until DATE NOT NULL,
+    digest TEXT NOT NULL, body_digest TEXT NOT NULL, UNIQUE (article_id, number),
+    FOREIGN KEY(article_id) REFERENCES articles (id) ON DELETE CASCADE);
+CREATE TABLE passages (id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, revision_id INTEGER NOT NULL,
+    start INTEGER NOT NULL, "end" INTEGER NOT NULL, sentences TEXT NOT NULL,
+    FOREIGN KEY(revision_id) REFERENCES revisions (id) ON DELETE CASCADE);
+CREATE TABLE changes (position INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, revision_id INTEGER NOT NULL);
+CREATE TABLE intakes (id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, finished TEXT NOT NULL, counts TEXT NOT NULL);
+"""
+
+
+def test_an_archive_of_the_first_schema_is_taken_over(tmp_path: Path, archive: Archive) -> None:
+    store(archive, BRIDGE, replace(BRIDGE, url=COPY), replace(BRIDGE, text="Second.", retrieved=day(9)), TRAM)
+    old = tmp_path / "old.sqlite"
+    with sqlite3.connect(old) as connection:
+        connection.executescript(FIRST_SCHEMA)
+        connection.execute("ATTACH ? AS new", (str(tmp_path / "archive.sqlite"),))
+        for table in ("articles", "addresses", "revisions", "passages", "changes"):
+            names = ", ".join(f'"{row[1]}"' for row in connection.execute(f"PRAGMA main.table_info({table})"))
+            connection.execute(f"INSERT INTO main.{table} SELECT {names} FROM new.{table}")
+    connection.close()
+    taken_over = open_archive(old)
+    assert list(taken_over.export()) == list(archive.export())
+    assert taken_over.passages_of([1, 2, 3]) == archive.passages_of([1, 2, 3])
+    assert store(taken_over, replace(DESCRIBED, url="https://m.x.test/bridge/", retrieved=day(20))) == [
+        Stored("revised", URL, 3, alike=False)
+    ]
+    taken_over.close()
+    again = open_archive(old)
+    assert [one.article.kind for one in again.revisions(URL)] == ["", "", "opinion"]
+    again.close()
 
 
 def test_an_interrupted_migration_leaves_the_old_version(tmp_path: Path, archive: Archive) -> None:
@@ -428,18 +560,21 @@ def test_an_interrupted_migration_leaves_the_old_version(tmp_path: Path, archive
     store(archive, BRIDGE)
     before = schema(file)
     with pytest.raises(DatabaseError, match=r"^The database archive.sqlite refused: near \"NOT\": syntax error\."):
-        migrated(file, (ADD_COLUMN, ("NOT SQL",)))
+        migrated(file, (*MIGRATIONS, ADD_COLUMN, ("NOT SQL",)))
     assert schema(file) == before
     assert [revision.article for revision in archive.revisions(URL)] == [BRIDGE]
 
 
 def test_a_newer_schema_is_refused(tmp_path: Path, archive: Archive) -> None:
     file = tmp_path / "archive.sqlite"
-    migrated(file, (ADD_COLUMN,))
+    open_archive(file).close()
+    newest = 1 + len(MIGRATIONS)
+    migrated(file, (*MIGRATIONS, ("CREATE TABLE votes (id INTEGER)",)))
     with pytest.raises(DatabaseError) as caught:
         open_archive(file)
     assert str(caught.value) == (
-        "The database archive.sqlite has schema version 2; this program knows 1. Install a newer pullquote."
+        f"The database archive.sqlite has schema version {newest + 1}; this program knows {newest}. "
+        "Install a newer pullquote."
     )
 
 

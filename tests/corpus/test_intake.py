@@ -73,6 +73,18 @@ def test_another_text_at_the_same_address_is_worth_a_look(archive: Archive) -> N
     assert report == Report(counts=Counter(added=1, revised=1), notes=[Problem("b.jsonl:7", note)])
 
 
+def test_another_outlet_at_the_same_address_is_worth_a_look(archive: Archive) -> None:
+    mine = replace(ONE, outlet="Courier")
+    other = replace(mine, url="https://m.x.test/1", text="The bridge opened. Buy.", outlet="Pills")
+    report = take_in([Item("a.md", mine), Item("b.html", other)], archive)
+    notes = [
+        "is another address of the article https://x.test/1; stored as its revision 2",
+        "names 'Pills' as its outlet, where https://x.test/1 was of 'Courier' before; stored as its revision 2. "
+        "If they are two articles, give each its own URL",
+    ]
+    assert report.notes == [Problem("b.html", note) for note in notes]
+
+
 def test_a_second_address_is_noted(archive: Archive) -> None:
     copy = replace(ONE, url="https://x.test/1?rss")
     report = take_in([Item("a.md", ONE), Item("b.md", copy)], archive)
