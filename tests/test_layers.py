@@ -29,12 +29,17 @@ HOMES = {
         "corpus/extract.py",
     ),
     "sentencex": "corpus/sentences.py",
-    **dict.fromkeys(["httpx", "httpcore"], "corpus/sources/web.py"),
     "url_normalize": "corpus/address.py",
+    **dict.fromkeys(["httpx", "httpcore", "brotli"], "corpus/sources/web.py"),
+    "protego": "corpus/sources/visitor.py",
+    "feedparser": "corpus/sources/feeds.py",
     "filelock": "corpus/intake.py",
     **dict.fromkeys(["pydantic_settings", "platformdirs"], SETTINGS),
 }
-GUESTS = {("corpus/archive.py", "sqlalchemy"), ("bot/store.py", "sqlalchemy")}
+GUESTS = {
+    *((file, "sqlalchemy") for file in ("corpus/archive.py", "corpus/sources/register.py", "bot/store.py")),
+    *((f"corpus/sources/{name}.py", "lxml") for name in ("sitemaps", "opml")),
+}
 
 
 def breaches(root: Path) -> list[str]:

@@ -1,10 +1,12 @@
 """A web server on loopback that gives what a test wants, good or bad."""
 
+import hashlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 HTML = "text/html; charset=utf-8"
 PAGE = """<!doctype html><html lang="en"><head><title>Dairy wins cheese prize</title>
@@ -21,9 +23,11 @@ class Handler(BaseHTTPRequestHandler):
 
     server: "Server"
 
+    protocol_version = "HTTP/1.1"
+
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
-        self.server.gives[self.path](self)
+        self.server.gives.get(self.path, missing)(self)
 
     def give(self, body: bytes, kind: str = HTML, status: int = 200, **headers: str) -> None:
         self.send_response(status)
@@ -40,20 +44,46 @@ class Handler(BaseHTTPRequestHandler):
         """Nothing: the tests look at `asked`."""
 
 
+def missing(request: Handler) -> None:
+    request.give(b"", status=404)
+
+
 class Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        super().__init__((host, port), Handler)
         self.asked: list[str] = []
+        self.connections = 0
+        self.unchanged: list[str] = []  # paths that were answered with 304
         self.gives: dict[str, Callable[[Handler], None]] = {}
         self.port = int(self.server_address[1])
         self.closing = threading.Event()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{host}:{self.port}"
+
+    def process_request(self, *args: Any) -> None:
+        self.connections += 1
+        super().process_request(*args)
 
     def page(self, path: str, head: str = "") -> str:
         """An article at this path; its address."""
         self.gives[path] = lambda request: request.give(PAGE.format(head=head).encode())
+        return self.url + path
+
+    def file(self, path: str, body: str | bytes, kind: str = "application/xml") -> str:
+        """A file at this path, with an ETag that is heeded; its address."""
+        data = body.encode() if isinstance(body, str) else body
+        etag = f'"{hashlib.sha256(data).hexdigest()[:16]}"'
+
+        def give(request: Handler) -> None:
+            if request.headers.get("If-None-Match") == etag:
+                self.unchanged.append(path)
+                request.send_response(304)
+                request.end_headers()
+            else:
+                request.give(data, kind, ETag=etag)
+
+        self.gives[path] = give
         return self.url + path
 
     def handle_error(self, *_: object) -> None:
@@ -61,8 +91,8 @@ class Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving() -> Iterator[Server]:
-    with Server() as server:
+def serving(host: str = "127.0.0.1", port: int = 0) -> Iterator[Server]:
+    with Server(host, port) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

@@ -1,19 +1,23 @@
 """Pages of the web: a real server on loopback that fails in every way, and addresses that must not be asked."""
 
 import gzip
-from collections.abc import Iterator
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, ip_address, ip_network
 from itertools import cycle
 from typing import Any
 
+import brotli
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.article import BadArticle
 from corpus.sources.files import MAX_DOCUMENT
-from corpus.sources.web import REDIRECTS, fetch, is_public, pages
+from corpus.sources.web import PIECE, REDIRECTS, Unreached, Web, fetch, is_public, pages, unpacked
 from tests.web_server import PAGE, Handler, Server, reset, serving
 
 HERE = (ip_network("127.0.0.1/32"),)
@@ -75,10 +79,103 @@ def test_the_servers_word_on_the_encoding_counts(server: Server) -> None:
     assert "The Jürÿ praised" in item.article.text
 
 
-def test_packed_pages_are_unpacked(server: Server) -> None:
-    packed = gzip.compress(PAGE.format(head="").encode())
-    server.gives["/gz"] = lambda request: request.give(packed, Content_Encoding="gzip")
-    assert b"Larkhaven" in fetch(f"{server.url}/gz", HERE).data
+def raw(data: bytes) -> bytes:
+    deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return deflate.compress(data) + deflate.flush()
+
+
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "x-gzip": gzip.compress,
+    "br": brotli.compress,
+    "deflate": zlib.compress,
+}
+
+
+@pytest.mark.parametrize("coding", PACKERS)
+def test_packed_pages_are_unpacked(server: Server, coding: str) -> None:
+    data = PAGE.format(head="").encode()
+    server.gives["/x"] = lambda request: request.give(PACKERS[coding](data), Content_Encoding=coding)
+    assert fetch(f"{server.url}/x", HERE).data == data
+
+
+@given(st.binary(max_size=300_000), st.sampled_from([*PACKERS.items(), ("deflate", raw)]), st.integers(1, 5_000))
+def test_what_is_packed_is_unpacked_in_small_pieces(data: bytes, how: tuple[str, Any], step: int) -> None:
+    coding, pack = how
+    packed = pack(data)
+    pieces = list(unpacked((packed[at : at + step] for at in range(0, len(packed), step)), coding))
+    assert b"".join(pieces) == data
+    assert max(map(len, pieces), default=0) <= PIECE
+
+
+@given(st.binary(max_size=500), st.sampled_from(["gzip", "br", "deflate"]))
+def test_what_is_not_packed_is_refused_or_read(data: bytes, coding: str) -> None:
+    said = ""
+    try:
+        assert len(b"".join(unpacked([data], coding))) <= 1_000_000
+    except ValueError as error:
+        said = str(error)
+    assert said in ("", "it is not packed as it says", "what is packed breaks off")
+
+
+def test_a_kept_client_asks_again_only_for_what_has_changed(server: Server) -> None:
+    url = server.file("/x", "one", "text/plain")
+    server.gives["/old"] = lambda request: request.lead("/x")
+    with Web(HERE) as web:
+        first = web.get(f"{server.url}/old")
+        again = web.get(f"{server.url}/old", first.known)
+        assert (first.status, first.data, first.known.url) == (200, b"one", url)
+        assert (again.status, again.data) == (304, b"")
+        server.file("/x", "two", "text/plain")
+        assert web.get(url, first.known).data == b"two"
+    assert server.connections == 1
+
+
+def test_no_cookie_is_kept(server: Server) -> None:
+    sent = []
+
+    def give(request: Handler) -> None:
+        sent.append(request.headers.get("Cookie"))
+        request.give(b"x", Set_Cookie="id=1; Path=/")
+
+    server.gives["/x"] = give
+    with Web(HERE) as web:
+        assert [web.get(f"{server.url}/x").status for _ in range(2)] == [200, 200]
+    assert sent == [None, None]
+
+
+def test_a_halted_client_lets_go_of_what_hangs(server: Server) -> None:
+    asked = threading.Event()
+
+    def hang(request: Handler) -> None:
+        asked.set()
+        server.closing.wait(30)
+
+    server.gives["/x"] = hang
+    with Web(HERE) as web:
+        waiting = threading.Thread(target=halt_after, args=(web, asked))
+        waiting.start()
+        begun = time.monotonic()
+        with pytest.raises(Unreached):
+            web.get(f"{server.url}/x")
+        assert time.monotonic() - begun < 8
+        with pytest.raises(Unreached):
+            web.get(f"{server.url}/y")
+        waiting.join()
+
+
+def halt_after(web: Web, asked: threading.Event) -> None:
+    asked.wait(10)
+    web.halt()
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"), [("7", 7), ("", 0), ("soon", 0), ("-3", 0), ("Thu, 01 Jan 1970 00:00:00 GMT", 0)]
+)
+def test_how_long_a_server_wants_to_be_left_alone(server: Server, said: str, seconds: float) -> None:
+    server.gives["/x"] = lambda request: request.give(b"", status=503, Retry_After=said)
+    with Web(HERE) as web:
+        assert web.get(f"{server.url}/x").wait == seconds
 
 
 def endless(request: Handler) -> None:
@@ -93,6 +190,7 @@ def short(request: Handler) -> None:
     request.send_response(200)
     request.send_header("Content-Type", "text/html")
     request.send_header("Content-Length", "1000")
+    request.close_connection = True
     request.end_headers()
     request.wfile.write(b"<p>no more")
 
@@ -108,6 +206,16 @@ BAD: dict[str, tuple[Any, str]] = {
     "password": (lambda request: request.lead(f"http://me:pw@127.0.0.1:{request.server.port}/ok"), "holds a name"),
     "reset": (reset, "cannot be fetched"),
     "short": (short, "cannot be fetched"),
+    "brotli bomb": (
+        lambda request: request.give(brotli.compress(bytes(50 * MAX_DOCUMENT), quality=1), Content_Encoding="br"),
+        f"more than {MAX_DOCUMENT:,} bytes",
+    ),
+    "broken off gzip": (
+        lambda request: request.give(gzip.compress(PAGE.encode())[:-9], Content_Encoding="gzip"),
+        "what is packed breaks off",
+    ),
+    "odd packing": (lambda request: request.give(b"x", Content_Encoding="zip"), "it is packed as 'zip'"),
+    "bad brotli": (lambda request: request.give(b"not packed", Content_Encoding="br"), "not packed as it says"),
     "bad gzip": (lambda request: request.give(b"not packed", Content_Encoding="gzip"), "cannot be fetched"),
     "endless": (endless, f"more than {MAX_DOCUMENT:,} bytes"),
     "bomb": (
