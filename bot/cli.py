@@ -435,11 +435,15 @@ class Channel:
     configured: Callable[["Settings"], bool]
     not_set: str
     not_installed: str
+    settings: str = ""  # what its settings begin with; "": its name
 
 
 CHANNELS = (
     Channel("telegram", lambda one: one.telegram_token is not None, messages.NO_TOKEN, messages.NO_TELEGRAM_LIBRARY),
     Channel("slack", lambda one: one.slack_bot_token is not None, messages.NO_SLACK_TOKEN, messages.NO_SLACK_LIBRARY),
+    Channel(
+        "webhook", lambda one: one.hook_tokens is not None, messages.NO_HOOK_TOKENS, messages.NO_SERVE_LIBRARY, "hook"
+    ),
 )
 
 
@@ -451,6 +455,13 @@ def slack(sample: bool) -> None:
     The bot token comes from a Slack app that was made from bot/channels/slack_manifest.yaml: PULLQUOTE_SLACK_BOT_TOKEN.
     """
     _serve([one for one in CHANNELS if one.name == "slack"], sample)
+
+
+@cli.command()
+@sample_option
+def serve(sample: bool) -> None:
+    """Answer outgoing webhooks and slash commands of Mattermost, Zulip and Rocket.Chat: PULLQUOTE_HOOK_TOKENS."""
+    _serve([one for one in CHANNELS if one.name == "webhook"], sample)
 
 
 @cli.command()
@@ -481,7 +492,8 @@ def _serve(channels: Sequence[Channel], sample: bool) -> None:
         logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", level=logging.INFO)
         try:
             starts = [
-                partial(serve, office(house, store, rules(settings, one.name)), settings) for one, serve in served
+                partial(serve, office(house, store, rules(settings, one.settings or one.name)), settings)
+                for one, serve in served
             ]
             asyncio.run(until_stopped(starts))
         finally:

@@ -29,8 +29,9 @@ def around(before: str, quote: str, after: str, room: int) -> tuple[str, str, st
 
 
 def on_the_web(url: str) -> bool:
-    """Whether it is an address that a chat opens: of http or https."""
+    """Whether it is an address that a chat opens: of http or https, with a host."""
     try:
-        return urlsplit(url).scheme in ("http", "https")
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:  # "http://[": an address in name only
         return False

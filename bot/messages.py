@@ -35,6 +35,13 @@ SETTING_SLACK_API = "address of another Slack API server, without /api; empty: S
 SETTING_SLACK_LISTEN = "address and port where requests over HTTP are awaited"
 SETTING_SLACK_ADMINS = "Slack ids of the administrators, with commas between them"
 SETTING_SLACK_ALLOWED = "Slack ids of the people, user groups and channels that may ask where access is list or invite"
+SETTING_HOOK_TOKENS = (
+    "tokens of outgoing webhooks and slash commands, as mattermost:TOKEN, zulip:TOKEN, rocketchat:TOKEN"
+)
+SETTING_HOOK_LISTEN = "address and port where outgoing webhooks are awaited"
+SETTING_HOOK_ADMINS = "ids of the administrators with their platform, such as zulip:U8, with commas between them"
+SETTING_HOOK_ALLOWED = "ids of the people and channels that may ask where access is list or invite, such as zulip:U8"
+SETTING_HOOK_ANSWERS = "servers that late replies may be sent to, such as https://chat.example.org, with commas between"
 SETTING_ACCESS = "who may ask: open (everyone), list, or invite (list, and whoever has a code)"
 SETTING_PERSON_MINUTE = "questions of one person a minute"
 SETTING_PERSON_DAY = "questions of one person a day"
@@ -53,6 +60,11 @@ SETTING_NEEDS = {
     "slack_listen": "Give it an address and a port, such as 127.0.0.1:3000",
     "slack_admins": "Give it ids with commas between them, such as U012AB3CD,U045EF6GH",
     "slack_allowed": "Give it ids with commas between them, such as U012AB3CD,S0615G0KT,C061EG9T2",
+    "hook_tokens": "Give it a platform and its token for each, such as mattermost:TOKEN,zulip:TOKEN,rocketchat:TOKEN",
+    "hook_listen": "Give it an address and a port, such as 127.0.0.1:8080",
+    "hook_admins": "Give it ids with their platform and commas between them, such as mattermost:4xp9,zulip:U8",
+    "hook_allowed": "Give it ids with their platform and commas between them, such as mattermost:4xp9,zulip:C5",
+    "hook_answers": "Give it addresses of servers with commas between them, such as https://chat.example.org",
     "access": "Give it open, list or invite",
     "person_minute": "Give it a number from 1",
     "person_day": "Give it a number from 1",
@@ -94,6 +106,11 @@ BAD_SLACK_APP_TOKEN = (
 )
 NO_SLACK = "Slack cannot be reached. Check the connection, and PULLQUOTE_SLACK_API if it is set."
 NO_SLACK_LIBRARY = "The Slack channel is not installed. Install it with: pip install 'pullquote[slack]'"
+NO_HOOK_TOKENS = (
+    "PULLQUOTE_HOOK_TOKENS is not set. Make an outgoing webhook in Mattermost, Zulip or Rocket.Chat and put its token "
+    "in .env, such as mattermost:TOKEN."
+)
+NO_SERVE_LIBRARY = "The webhook channel is not installed. Install it with: pip install 'pullquote[serve]'"
 NO_CHANNEL = (
     "No channel has its settings. Set PULLQUOTE_TELEGRAM_TOKEN or PULLQUOTE_SLACK_BOT_TOKEN; see: pullquote settings"
 )
@@ -105,8 +122,8 @@ def bad_webhook(url: str, why: str) -> str:
     return f"{refused} Give it a public https:// address."
 
 
-def no_slack_port(listen: str, why: str) -> str:
-    return f"PULLQUOTE_SLACK_LISTEN cannot be {printable(listen)!r}: {why}. Give it a free address and port."
+def no_port(variable: str, listen: str, why: str) -> str:
+    return f"{variable} cannot be {printable(listen)!r}: {why}. Give it a free address and port."
 
 
 def bad_setting(variable: str, value: str, need: str) -> str:
@@ -382,6 +399,7 @@ RIGHT = "Right"
 THANKS = "Thank you. It is noted with the question and the state of the archive."
 GONE = "The article of this answer is no longer in the archive."
 UNKNOWN_ANSWER = "This answer is not stored any more. Ask the question again."
+OPEN = "open"
 SOURCE_OF = "Source {number} of {count}"
 NOT_FOUND = "Not in the archive: {reason}."
 LOOKED_FOR = "Looked for: {question}"
@@ -458,6 +476,20 @@ Write to me under Messages, mention me in a channel that I was invited to, or us
 In a thread where I have answered, just ask on: “and what did Ukraine say?”
 To look up a quotation, open the menu of the message that has it and choose “Check this quotation”.
 Each answer is an article's own words, compared with the stored article before you see them."""
+
+# Where an outgoing webhook asks: there are no buttons, and no slash
+
+HOOK_BUTTONS = "To go on, write: next source, more context, right, wrong answer, wrong quote, out of date."
+HOOK_HELP = (
+    "Here, write a command without its slash: “help”, “new”, “sources”, “export”, “since 2025-05-20”, “verify” and the "
+    "words. Below an answer: “next source”, “more context”, “right”, “wrong answer”, “wrong quote”, “out of date”."
+)
+HOOK_LATER = "This takes a while. The answer follows."
+HOOK_AGAIN = "This takes longer than this chat waits for me. Ask the same again in a minute."
+HOOK_TOKEN = "This token is not known here. Put it into PULLQUOTE_HOOK_TOKENS, with its platform in front."
+HOOK_UNREADABLE = "The request cannot be read. Send the fields of an outgoing webhook, as a form or as JSON."
+HOOK_TOO_LARGE = "The request is too large. Ask in fewer words."
+HOOK_TOO_SLOW = "The request did not come in in time. Send it again."
 
 # retrieval.answer.Reason, in its order
 REASONS = (

@@ -3,19 +3,27 @@ messages, one reply to each message, and a program that ends when it is told to.
 """
 
 import asyncio
+import re
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
-from bot.conversation import Office, Person, Reply, Shown, Stored
+from bot import messages
+from bot.conversation import RIGHT, WRONG, Office, Person, Reply, Shown, Stored
 from retrieval.answer import Answer
 
 KEPT = ("/add", "/forget", "/status")  # an administrator's, which may take long
 WIDEST = 50  # times that more context may be asked for
 T = TypeVar("T")
+_INVITED = re.compile(r"start [\w-]{11}", re.IGNORECASE)
+_COMMAND = re.compile(
+    r"help|new|sources|export|status|feedback|invite|(?:since|until)(?: \d{4}-\d{2}-\d{2})?|outlet(?: .+)?"
+    r"|verify .+|add https?://\S+|forget (?:https?://\S+|document:\S+|\d+)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +33,49 @@ class Asked:
     text: str  # a question, or a command with its words
     replied: str = ""  # id of the bot's message that it replies to; "": none
     context: str = ""  # someone else's message that it replies to
+
+
+def command(words: str) -> str:
+    """What stands for a command, as one: where a chat keeps the slash to itself, people write "since 2025-05-20"."""
+    return f"/{words}" if _INVITED.fullmatch(words) or _COMMAND.fullmatch(words) else words
+
+
+class Press(NamedTuple):
+    """What a button below an answer asks for: a citation of a stored answer, with more context or with a vote."""
+
+    answer: str
+    number: int
+    widened: int = 0
+    reason: str = ""  # one of VOTES_FOR, where it is a vote
+
+    @property
+    def value(self) -> str:
+        """As a button keeps it, so that it works after a restart."""
+        return f"{self.answer}:{self.number}:{self.widened}:{self.reason}"
+
+
+def read_press(value: str) -> Press | None:
+    """None: it is none of ours."""
+    answer, number, widened, reason = [*value.split(":"), "", "", "", ""][:4]
+    counted = re.fullmatch(r"[0-9]{1,4}:[0-9]{1,4}", f"{number}:{widened}")
+    return Press(answer, int(number), int(widened), reason) if counted else None
+
+
+VOTES = {messages.RIGHT: RIGHT, **{sentence: reason for reason, sentence in WRONG.items()}}
+LABELS = (messages.BUTTON_NEXT, messages.BUTTON_MORE, *VOTES)
+
+
+def button(label: str, at: Press, count: int) -> Press:
+    """What the one of LABELS asks for below the citation `at`, the one of so many."""
+    if label == messages.BUTTON_NEXT:
+        return Press(at.answer, at.number % count + 1)
+    return at._replace(reason=VOTES[label]) if label in VOTES else at._replace(widened=at.widened + 1)
+
+
+def buttons(shown: Shown) -> dict[str, Press]:
+    """Those below an answer, by what stands on them."""
+    at = Press(shown.answer, shown.number, shown.widened)
+    return {one: button(one, at, shown.count) for one in LABELS if shown.count > 1 or one != messages.BUTTON_NEXT}
 
 
 class Seats:

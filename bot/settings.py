@@ -60,9 +60,22 @@ def _like(pattern: str) -> AfterValidator:
     return AfterValidator(checked)
 
 
+def _hook_tokens(given: SecretStr) -> SecretStr:
+    """One of Zulip at most: each organisation there counts its ids anew, so that two would share administrators."""
+    every = [one.strip() for one in given.get_secret_value().split(",")]
+    if not all(re.fullmatch(rf"(?:{HOOKS}):[^\s,]{{8,}}", one) for one in every):
+        raise ValueError("not a list of tokens")
+    if sum(one.startswith("zulip:") for one in every) > 1:
+        raise ValueError("two organisations")
+    return given
+
+
 IDS = r"^\s*(-?\d+\s*(,\s*-?\d+\s*)*)?$"  # with commas between them
 SLACK_IDS = r"^\s*([A-Z][A-Z0-9]+\s*(,\s*[A-Z][A-Z0-9]+\s*)*)?$"
-SECRET = ("telegram_token", "slack_bot_token", "slack_app_token", "slack_signing_secret")
+HOOKS = "mattermost|zulip|rocketchat"
+HOOK_IDS = rf"^\s*((?:{HOOKS}):[\w.-]+\s*(,\s*(?:{HOOKS}):[\w.-]+\s*)*)?$"
+ORIGINS = r"^\s*(https?://[^\s/,@]+/?\s*(,\s*https?://[^\s/,@]+/?\s*)*)?$"
+SECRET = ("telegram_token", "slack_bot_token", "slack_app_token", "slack_signing_secret", "hook_tokens")
 Folder = Annotated[Path, AfterValidator(_home)]
 
 
@@ -125,6 +138,15 @@ class Settings(BaseSettings):
     )
     slack_admins: str = Field(default="", pattern=SLACK_IDS, description=messages.SETTING_SLACK_ADMINS)
     slack_allowed: str = Field(default="", pattern=SLACK_IDS, description=messages.SETTING_SLACK_ALLOWED)
+    hook_tokens: Annotated[SecretStr, AfterValidator(_hook_tokens)] | None = Field(
+        default=None, description=messages.SETTING_HOOK_TOKENS
+    )
+    hook_listen: str = Field(
+        default="127.0.0.1:8080", pattern=r"^[^\s:/]+:\d{1,5}$", description=messages.SETTING_HOOK_LISTEN
+    )
+    hook_admins: str = Field(default="", pattern=HOOK_IDS, description=messages.SETTING_HOOK_ADMINS)
+    hook_allowed: str = Field(default="", pattern=HOOK_IDS, description=messages.SETTING_HOOK_ALLOWED)
+    hook_answers: str = Field(default="", pattern=ORIGINS, description=messages.SETTING_HOOK_ANSWERS)
     access: Literal["open", "list", "invite"] = Field(default="open", description=messages.SETTING_ACCESS)
     person_minute: int = Field(default=10, ge=1, description=messages.SETTING_PERSON_MINUTE)
     person_day: int = Field(default=300, ge=1, description=messages.SETTING_PERSON_DAY)

@@ -16,7 +16,6 @@ from functools import partial
 from typing import Any, TypeVar
 
 import aiohttp
-from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.response import BoltResponse
@@ -72,7 +71,8 @@ from bot.conversation import (
     understood,
 )
 from bot.length import FIELD, around, cut, on_the_web, units
-from bot.reception import Asked, Seats, Turns, answered, pressed
+from bot.listening import listening
+from bot.reception import Asked, Press, Seats, Turns, answered, buttons, command, pressed, read_press
 from bot.settings import BadSettings, Settings
 from corpus.archive import Revision
 from corpus.article import Span, line
@@ -94,7 +94,6 @@ PROMPTS = 4  # suggested; Slack takes no more
 PROMPT = 60  # units of a headline in one
 PATH = "/slack/events"
 SHORTCUT = "check_quotation"
-ALONE = ("help", "new", "sources", "export")  # words that are commands in a direct message, where Slack keeps the slash
 LATER = {"ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
 HARMLESS = {  # refusals after which there is nothing left to do: who was answered is gone, or has put the bot out
     *("not_in_channel", "channel_not_found", "is_archived", "message_not_found", "cant_update_message"),
@@ -140,7 +139,7 @@ def to_question(event: Json, me: str) -> Asked | None:
     if not addressed(event, me) and (not event.get("thread_ts") or "<@" in text):
         return None
     words = line(plain(text, me))
-    return Asked(_command(words) if _direct(event["channel"]) else words) if words else None
+    return Asked(command(words) if _direct(event["channel"]) else words) if words else None
 
 
 def addressed(event: Json, me: str) -> bool:
@@ -160,11 +159,6 @@ def plain(text: str, me: str = "") -> str:
         return label or (f"@{target.partition('^')[0]}" if kind == "!" else target)
 
     return _MARKUP.sub(shown, text).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-
-
-def _command(words: str) -> str:
-    invited = re.fullmatch(r"start [\w-]{11}", words, re.IGNORECASE)
-    return f"/{words}" if invited or words.lower() in ALONE else words
 
 
 def _direct(channel: str) -> bool:
@@ -311,20 +305,19 @@ def _summary(text: str) -> str:
 
 
 def _buttons(shown: Shown, alone: bool) -> list[Block]:
-    at = f"{shown.answer}:{shown.number}:{shown.widened}"
-    onwards = f"{shown.answer}:{shown.number % shown.count + 1}:0"
-    wider = f"{shown.answer}:{shown.number}:{shown.widened + 1}"
-    wrong = [Option(text=sentence, value=f"{at}:{reason}") for reason, sentence in WRONG.items()]
+    presses, at = buttons(shown), Press(shown.answer, shown.number, shown.widened)
+    onwards, wider = (presses.get(label) for label in (messages.BUTTON_NEXT, messages.BUTTON_MORE))
+    wrong = [Option(text=sentence, value=at._replace(reason=reason).value) for reason, sentence in WRONG.items()]
     row = [
-        *([ButtonElement(text=messages.BUTTON_NEXT, action_id="next", value=onwards)] if shown.count > 1 else []),
-        ButtonElement(text=messages.BUTTON_MORE, action_id="more", value=wider),
-        *([ButtonElement(text=messages.SLACK_SHARE, action_id="share", value=at)] if alone else []),
+        *([ButtonElement(text=messages.BUTTON_NEXT, action_id="next", value=onwards.value)] if onwards else []),
+        *([ButtonElement(text=messages.BUTTON_MORE, action_id="more", value=wider.value)] if wider else []),
+        *([ButtonElement(text=messages.SLACK_SHARE, action_id="share", value=at.value)] if alone else []),
         StaticSelectElement(placeholder=messages.BUTTON_WRONG, action_id="wrong", options=wrong),
     ]
     feedback = FeedbackButtonsElement(
         action_id="feedback",
-        positive_button=FeedbackButtonObject(text=messages.RIGHT, value=f"{at}:{RIGHT}"),
-        negative_button=FeedbackButtonObject(text=messages.BUTTON_WRONG, value=f"{at}:a"),
+        positive_button=FeedbackButtonObject(text=messages.RIGHT, value=at._replace(reason=RIGHT).value),
+        negative_button=FeedbackButtonObject(text=messages.BUTTON_WRONG, value=at._replace(reason="a").value),
     )
     return [ActionsBlock(elements=row), ContextActionsBlock(elements=[feedback])]
 
@@ -513,7 +506,7 @@ class Desk:
         """/ask: the answer is seen by who asked alone, and so is the conversation."""
         user, channel = body["user_id"], body["channel_id"]
         topic = "" if _direct(channel) else user
-        asked = Asked(_command(line(plain(body.get("text") or "", self._me))) or "/ask")
+        asked = Asked(command(line(plain(body.get("text") or "", self._me))) or "/ask")
         async with self._turn(user, channel, topic):
             who = await self._person(user, channel, topic)
             reply, answer, strange = await self._work(lambda: answered(self._office, who, asked, ""), asked.text)
@@ -536,11 +529,11 @@ class Desk:
     async def _on_button(self, body: Json) -> None:
         action, channel = body["actions"][0], (body.get("channel") or {}).get("id", "")
         value = action.get("value") or (action.get("selected_option") or {}).get("value") or ""
-        answer, number, widened, reason = [*value.split(":"), "", "", "", ""][:4]
-        if not (number.isdigit() and widened.isdigit()):
+        press = read_press(value)
+        if press is None:
             return
         who = await self._person(body["user"]["id"], channel)
-        said, shown = await self._work(lambda: pressed(self._office, who, answer, int(number), int(widened), reason))
+        said, shown = await self._work(lambda: pressed(self._office, who, *press))
         alone = bool((body.get("container") or {}).get("is_ephemeral"))
         if shown and action["action_id"] in ("next", "more"):
             await self._replace(body, render(shown, alone=alone), alone)
@@ -743,17 +736,8 @@ async def _socket(app: AsyncApp, settings: Settings) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _http(app: AsyncApp, settings: Settings) -> AsyncIterator[None]:
     """Requests whose signature is wrong or old are answered 401 by Bolt."""
-    host, _, port = settings.slack_listen.rpartition(":")
-    runner = web.AppRunner(app.web_app(PATH), access_log=None)
-    await runner.setup()
-    try:
-        try:
-            await web.TCPSite(runner, host, int(port)).start()
-        except (OSError, OverflowError) as error:
-            raise BadSettings(messages.no_slack_port(settings.slack_listen, line(str(error)))) from error
+    async with listening(app.web_app(PATH), settings.slack_listen, "PULLQUOTE_SLACK_LISTEN"):
         yield
-    finally:
-        await runner.cleanup()
 
 
 async def _foreseen(call: Awaitable[T], refused: str) -> T:
