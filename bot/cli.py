@@ -444,6 +444,9 @@ CHANNELS = (
     Channel(
         "webhook", lambda one: one.hook_tokens is not None, messages.NO_HOOK_TOKENS, messages.NO_SERVE_LIBRARY, "hook"
     ),
+    Channel(
+        "matrix", lambda one: bool(one.matrix_homeserver), messages.NO_MATRIX_HOMESERVER, messages.NO_MATRIX_LIBRARY
+    ),
 )
 
 
@@ -462,6 +465,16 @@ def slack(sample: bool) -> None:
 def serve(sample: bool) -> None:
     """Answer outgoing webhooks and slash commands of Mattermost, Zulip and Rocket.Chat: PULLQUOTE_HOOK_TOKENS."""
     _serve([one for one in CHANNELS if one.name == "webhook"], sample)
+
+
+@cli.command()
+@sample_option
+def matrix(sample: bool) -> None:
+    """Answer in Matrix rooms, with the account of PULLQUOTE_MATRIX_USER on PULLQUOTE_MATRIX_HOMESERVER.
+
+    Needs its password, PULLQUOTE_MATRIX_PASSWORD, or an access token, PULLQUOTE_MATRIX_TOKEN.
+    """
+    _serve([one for one in CHANNELS if one.name == "matrix"], sample)
 
 
 @cli.command()

@@ -42,6 +42,12 @@ SETTING_HOOK_LISTEN = "address and port where outgoing webhooks are awaited"
 SETTING_HOOK_ADMINS = "ids of the administrators with their platform, such as zulip:U8, with commas between them"
 SETTING_HOOK_ALLOWED = "ids of the people and channels that may ask where access is list or invite, such as zulip:U8"
 SETTING_HOOK_ANSWERS = "servers that late replies may be sent to, such as https://chat.example.org, with commas between"
+SETTING_MATRIX_HOMESERVER = "address of the Matrix homeserver, https://..."
+SETTING_MATRIX_USER = "Matrix account that the bot uses, @name:server"
+SETTING_MATRIX_PASSWORD = "password of that account"
+SETTING_MATRIX_TOKEN = "access token of that account, instead of its password"
+SETTING_MATRIX_ADMINS = "Matrix ids of the administrators, with commas between them"
+SETTING_MATRIX_ALLOWED = "Matrix ids of people and rooms, and servers, that may ask where access is list or invite"
 SETTING_ACCESS = "who may ask: open (everyone), list, or invite (list, and whoever has a code)"
 SETTING_PERSON_MINUTE = "questions of one person a minute"
 SETTING_PERSON_DAY = "questions of one person a day"
@@ -65,6 +71,12 @@ SETTING_NEEDS = {
     "hook_admins": "Give it ids with their platform and commas between them, such as mattermost:4xp9,zulip:U8",
     "hook_allowed": "Give it ids with their platform and commas between them, such as mattermost:4xp9,zulip:C5",
     "hook_answers": "Give it addresses of servers with commas between them, such as https://chat.example.org",
+    "matrix_homeserver": "Give it the address of a homeserver such as https://matrix.example.org",
+    "matrix_user": "Give it the account's id, such as @pullquote:example.org",
+    "matrix_password": "Give it the account's password",
+    "matrix_token": "Give it an access token of the account",
+    "matrix_admins": "Give it ids with commas between them, such as @ada:example.org,@bo:example.org",
+    "matrix_allowed": "Give it ids and servers with commas between them, such as @ada:example.org,!abc:x.org,x.org",
     "access": "Give it open, list or invite",
     "person_minute": "Give it a number from 1",
     "person_day": "Give it a number from 1",
@@ -111,8 +123,27 @@ NO_HOOK_TOKENS = (
     "in .env, such as mattermost:TOKEN."
 )
 NO_SERVE_LIBRARY = "The webhook channel is not installed. Install it with: pip install 'pullquote[serve]'"
+NO_MATRIX_HOMESERVER = (
+    "PULLQUOTE_MATRIX_HOMESERVER is not set. Make an account for the bot on a Matrix server, and put that server's "
+    "address in .env."
+)
+NO_MATRIX_WAY = (
+    "Neither PULLQUOTE_MATRIX_TOKEN nor PULLQUOTE_MATRIX_USER with PULLQUOTE_MATRIX_PASSWORD is set. Put one of them "
+    "in .env."
+)
+NO_MATRIX_LIBRARY = "The Matrix channel is not installed. Install it with: pip install 'pullquote[matrix]'"
+BAD_MATRIX_PASSWORD = (
+    "The Matrix server does not take PULLQUOTE_MATRIX_USER with PULLQUOTE_MATRIX_PASSWORD. Check both by logging in to "
+    "the account with any Matrix app."
+)
+BAD_MATRIX_TOKEN = (
+    "The Matrix server does not know the token in PULLQUOTE_MATRIX_TOKEN. Make a new one, or set PULLQUOTE_MATRIX_USER "
+    "and PULLQUOTE_MATRIX_PASSWORD."
+)
+MATRIX_LOGGED_OUT = "The Matrix server has logged the bot out. Start it again, with a new token if it uses one."
 NO_CHANNEL = (
-    "No channel has its settings. Set PULLQUOTE_TELEGRAM_TOKEN or PULLQUOTE_SLACK_BOT_TOKEN; see: pullquote settings"
+    "No channel has its settings. Set PULLQUOTE_TELEGRAM_TOKEN, PULLQUOTE_SLACK_BOT_TOKEN or "
+    "PULLQUOTE_MATRIX_HOMESERVER; see: pullquote settings"
 )
 UNREADABLE_ENV = "The file .env cannot be read. Save it as UTF-8 text that this user may read."
 
@@ -124,6 +155,28 @@ def bad_webhook(url: str, why: str) -> str:
 
 def no_port(variable: str, listen: str, why: str) -> str:
     return f"{variable} cannot be {printable(listen)!r}: {why}. Give it a free address and port."
+
+
+def no_matrix(server: str) -> str:
+    return f"The Matrix server {printable(server)} cannot be reached. Check PULLQUOTE_MATRIX_HOMESERVER."
+
+
+def no_homeserver(server: str) -> str:
+    return (
+        f"{printable(server)} does not answer as a Matrix server. Give PULLQUOTE_MATRIX_HOMESERVER the address that "
+        "“m.homeserver” has in https://YOUR.SERVER/.well-known/matrix/client."
+    )
+
+
+def no_matrix_password(server: str) -> str:
+    return f"{printable(server)} takes no passwords. Set PULLQUOTE_MATRIX_TOKEN instead of PULLQUOTE_MATRIX_PASSWORD."
+
+
+def other_matrix_user(user: str, owner: str) -> str:
+    return (
+        f"PULLQUOTE_MATRIX_USER is {printable(user)!r}, but the token in PULLQUOTE_MATRIX_TOKEN is of "
+        f"{printable(owner)}. Leave the first out or take its own token."
+    )
 
 
 def bad_setting(variable: str, value: str, need: str) -> str:
@@ -490,6 +543,19 @@ HOOK_TOKEN = "This token is not known here. Put it into PULLQUOTE_HOOK_TOKENS, w
 HOOK_UNREADABLE = "The request cannot be read. Send the fields of an outgoing webhook, as a form or as JSON."
 HOOK_TOO_LARGE = "The request is too large. Ask in fewer words."
 HOOK_TOO_SLOW = "The request did not come in in time. Send it again."
+
+# In Matrix alone, as little
+
+MATRIX_COMMANDS = (
+    "In Matrix, mention me, or begin with !ask; in a thread where I have answered, and in a room with me alone, just "
+    "write. A command stands behind the mention or behind !ask, with / or !: “!ask /sources”, "
+    "“!ask !since 2025-05-20”. React to an answer with ➡️ "
+    "for the next source, ➕ for more context, 👍 or 👎 to say whether it is right."
+)
+MATRIX_NO_FILE = "The file could not be fetched from the Matrix server. Send it again."
+MATRIX_ENCRYPTED = (
+    "This room is encrypted, and I cannot read encrypted messages. Invite me to a room without encryption to ask me."
+)
 
 # retrieval.answer.Reason, in its order
 REASONS = (

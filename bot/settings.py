@@ -75,7 +75,14 @@ SLACK_IDS = r"^\s*([A-Z][A-Z0-9]+\s*(,\s*[A-Z][A-Z0-9]+\s*)*)?$"
 HOOKS = "mattermost|zulip|rocketchat"
 HOOK_IDS = rf"^\s*((?:{HOOKS}):[\w.-]+\s*(,\s*(?:{HOOKS}):[\w.-]+\s*)*)?$"
 ORIGINS = r"^\s*(https?://[^\s/,@]+/?\s*(,\s*https?://[^\s/,@]+/?\s*)*)?$"
-SECRET = ("telegram_token", "slack_bot_token", "slack_app_token", "slack_signing_secret", "hook_tokens")
+# People @name:server, rooms !id:server (newer rooms have no :server), whole servers.
+_MATRIX_ID = r"(@[^\s,:@]+:[^\s,]+|![^\s,]+|[\w\[][\w.:\[\]-]*)"
+MATRIX_IDS = rf"^\s*({_MATRIX_ID}\s*(,\s*{_MATRIX_ID}\s*)*)?$"
+MATRIX_PEOPLE = r"^\s*(@[^\s,:@]+:[^\s,]+\s*(,\s*@[^\s,:@]+:[^\s,]+\s*)*)?$"
+SECRET = (
+    *("telegram_token", "slack_bot_token", "slack_app_token", "slack_signing_secret"),
+    *("hook_tokens", "matrix_password", "matrix_token"),
+)
 Folder = Annotated[Path, AfterValidator(_home)]
 
 
@@ -147,6 +154,16 @@ class Settings(BaseSettings):
     hook_admins: str = Field(default="", pattern=HOOK_IDS, description=messages.SETTING_HOOK_ADMINS)
     hook_allowed: str = Field(default="", pattern=HOOK_IDS, description=messages.SETTING_HOOK_ALLOWED)
     hook_answers: str = Field(default="", pattern=ORIGINS, description=messages.SETTING_HOOK_ANSWERS)
+    matrix_homeserver: str = Field(
+        default="", pattern=r"^(https?://[^\s/]+/?)?$", description=messages.SETTING_MATRIX_HOMESERVER
+    )
+    matrix_user: str = Field(default="", pattern=r"^(@?[^\s:@]+(:\S+)?)?$", description=messages.SETTING_MATRIX_USER)
+    matrix_password: SecretStr | None = Field(default=None, description=messages.SETTING_MATRIX_PASSWORD)
+    matrix_token: Annotated[SecretStr, _like(r"\S+")] | None = Field(
+        default=None, description=messages.SETTING_MATRIX_TOKEN
+    )
+    matrix_admins: str = Field(default="", pattern=MATRIX_PEOPLE, description=messages.SETTING_MATRIX_ADMINS)
+    matrix_allowed: str = Field(default="", pattern=MATRIX_IDS, description=messages.SETTING_MATRIX_ALLOWED)
     access: Literal["open", "list", "invite"] = Field(default="open", description=messages.SETTING_ACCESS)
     person_minute: int = Field(default=10, ge=1, description=messages.SETTING_PERSON_MINUTE)
     person_day: int = Field(default=300, ge=1, description=messages.SETTING_PERSON_DAY)

@@ -24,6 +24,7 @@ HOMES = {
     "sqlalchemy": "corpus/database.py",  # and the two that keep something in one
     **dict.fromkeys(["telegram", "aiolimiter", "tornado"], "bot/channels/telegram.py"),
     **dict.fromkeys(["slack_bolt", "slack_sdk"], "bot/channels/slack.py"),
+    "nio": "bot/channels/matrix.py",
     **dict.fromkeys(
         ["trafilatura", "lxml", "pypdf", "docx", "dateparser", "yaml", "markdown_it", "charset_normalizer"],
         "corpus/extract.py",
