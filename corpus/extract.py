@@ -10,14 +10,15 @@ import re
 import reprlib
 import unicodedata
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Literal
 
-from corpus.article import KINDS, MAX_FIELD, MAX_TEXT, Article, BadArticle, line, make_article, normalise
+from corpus.address import is_home
+from corpus.article import KINDS, MAX_FIELD, MAX_TEXT, Article, BadArticle, Kind, line, make_article, normalise
+from corpus.page import said
 
 MAX_FRONT_MATTER = 20_000  # characters; PyYAML reads about a megabyte in five seconds
 MAX_PAGES = 2_000  # of one PDF
@@ -40,6 +41,12 @@ class Draft:
     outlet: str = ""
     authors: tuple[str, ...] = ()
     url: str = ""  # http or https, or ""
+    modified: datetime | None = None
+    section: str = ""
+    language: str = ""
+    kind: Kind = ""
+    paywalled: bool | None = None
+    dated_by: Literal["", "file"] = ""
 
 
 def extract(data: bytes, *, name: str, url: str, retrieved: datetime | None = None) -> Article:
@@ -59,6 +66,12 @@ def extract(data: bytes, *, name: str, url: str, retrieved: datetime | None = No
         outlet=draft.outlet,
         authors=draft.authors,
         retrieved=retrieved,
+        modified=draft.modified,
+        section=draft.section,
+        language=draft.language,
+        kind=draft.kind,
+        paywalled=draft.paywalled,
+        dated_by=draft.dated_by,
     )
 
 
@@ -483,13 +496,20 @@ def _html(data: bytes, name: str) -> Draft:
     found = _article_of(page, name)
     if found is None or len(found.text or "") < MIN_PAGE_TEXT:
         raise BadArticle(f"{_shown(name)} is HTML with no article. Save the page of one article, with its text.")
+    url = found.url if _is_web(found.url or "") and not is_home(found.url) else ""
+    says = said(page, url, found.title or "", _readable_date, found.date or "")
     return Draft(
         text=found.text.replace("\n", "\n\n"),  # each line is a paragraph
         title=(found.title or "")[:MAX_FIELD],
-        published=_page_date(page, found.date),
+        published=says.published,
         outlet=(found.sitename or "")[:MAX_FIELD],
         authors=tuple(author for author in (found.author or "").split(";") if len(author) <= MAX_NAME),
-        url=found.url if _is_web(found.url or "") else "",
+        url=url,
+        modified=says.modified,
+        section=says.section,
+        language=says.language,
+        kind=says.kind,
+        paywalled=says.paywalled,
     )
 
 
@@ -533,20 +553,6 @@ def _declared(data: bytes) -> str:
     return _AS_BROWSERS.get(codec, codec) if _DECLARED.fullmatch(codec) else ""
 
 
-_TIMES = re.compile(
-    r"(?:article:published_time|datePublished)[\"'][^<>{}]{0,40}?[\"'](\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d))[\"']"
-)
-
-
-def _page_date(page: str, day: str | None) -> datetime | None:
-    """`day` (YYYY-MM-DD) at midnight UTC, or the moment on that day that the page states, with its zone."""
-    stated = (found[1] for found in _TIMES.finditer(page) if found[1][:10] == day)
-    for value in (next(stated, day), day):
-        with suppress(BadArticle):  # found by a heuristic: it must not cost the article
-            return parse_date(value)
-    return None
-
-
 # PDF
 
 _FILE_LIKE = re.compile(r"\.(?:docx?|pdf|indd|qxd|odt|rtf|txt|html?|pages|tex|dvi|ps|pptx?)\s*$", re.IGNORECASE)
@@ -568,6 +574,7 @@ def _pdf(data: bytes, name: str) -> Draft:
             raise BadArticle(f"{_shown(name)} is protected by a password. Save a copy without one and add that.")
         pages = list(_page_texts(reader, name))
         title, author = (str(value or "") for value in _pdf_names(reader))
+        made, modified = map(_file_date, _pdf_dates(reader))
     except BadArticle:
         raise
     except Exception as error:  # on damaged files pypdf raises errors of every kind
@@ -575,7 +582,7 @@ def _pdf(data: bytes, name: str) -> Draft:
     text = _unwrapped("\n".join(pages))
     if not text:
         raise BadArticle(f"{_shown(name)} is a PDF without text, perhaps a scan. Run it through OCR and add that.")
-    return Draft(text, _sensible(title) or _title_from(name), authors=_people(author))
+    return Draft(text, _sensible(title) or _title_from(name), made, authors=_people(author), **_dated(made, modified))
 
 
 def _page_texts(reader: Any, name: str) -> Iterator[str]:
@@ -592,6 +599,32 @@ def _page_texts(reader: Any, name: str) -> Iterator[str]:
 
 def _pdf_names(reader: Any) -> tuple[object, object]:
     return (reader.metadata.title, reader.metadata.author) if reader.metadata else ("", "")
+
+
+def _pdf_dates(reader: Any) -> tuple[object, object]:
+    """When the file was made and last changed, as it says; pypdf raises ValueError for what is no date."""
+    dates: list[object] = []
+    for name in ("creation_date", "modification_date"):
+        try:
+            dates.append(getattr(reader.metadata, name, None))
+        except ValueError:
+            dates.append(None)
+    return dates[0], dates[1]
+
+
+_TEMPLATE = datetime(2013, 12, 23, 23, 15, tzinfo=UTC)  # what python-docx writes where nobody says
+
+
+def _file_date(value: object) -> datetime | None:
+    """A date of a file's metadata; programs that know none write the beginning of some era, or their template's."""
+    when = _readable_date(value) if isinstance(value, datetime) else None
+    return when if when and when.year > 1990 and when != _TEMPLATE else None
+
+
+def _dated(made: datetime | None, modified: datetime | None) -> dict[str, Any]:
+    """What a file's own dates come to: marked, and never a change from before it was made."""
+    later = modified if made and modified and modified > made else None
+    return {"dated_by": "file" if made else "", "modified": later}
 
 
 def _unwrapped(text: str) -> str:
@@ -645,13 +678,16 @@ def _docx(data: bytes, name: str) -> Draft:
     try:
         document = docx.Document(BytesIO(data))
         text = "\n\n".join(block for block in _word_blocks(document.element.body) if block.strip())
-        title, author = document.core_properties.title, document.core_properties.author
+        properties = document.core_properties
+        title, author = properties.title, properties.author
+        made, modified = _file_date(properties.created), _file_date(properties.modified)
     except Exception as error:  # zip, XML and package errors have no common base
         raise BadArticle(f"{_shown(name)} is damaged, or no DOCX. Open it in a word processor and save it.") from error
     headline, below = _headline(text)
     if _sensible(title):
-        return Draft(text, _sensible(title), authors=_people(author))
-    return Draft(below, headline or _title_from(name), authors=_people(author))
+        return Draft(text, _sensible(title), made, authors=_people(author), **_dated(made, modified))
+    title = headline or _title_from(name)
+    return Draft(below, title, made, authors=_people(author), **_dated(made, modified))
 
 
 def _check_package(data: bytes, name: str) -> None:

@@ -39,7 +39,7 @@ HOMES = {
 }
 GUESTS = {
     *((file, "sqlalchemy") for file in ("corpus/archive.py", "corpus/sources/register.py", "bot/store.py")),
-    *((f"corpus/sources/{name}.py", "lxml") for name in ("sitemaps", "opml")),
+    *((f"corpus/{name}.py", "lxml") for name in ("page", "sources/sitemaps", "sources/opml")),
 }
 
 

@@ -293,7 +293,8 @@ PRINT = [
 
 def test_lines_of_print_become_paragraphs() -> None:
     found = article(pdf(PRINT, Title="Talks end", Author="Ann Lee", CreationDate="D:20250516"), "a.pdf")
-    assert (found.title, found.authors, found.published) == ("Talks end", ("Ann Lee",), None)
+    assert (found.title, found.authors) == ("Talks end", ("Ann Lee",))
+    assert (found.published, found.dated_by, found.modified) == (datetime(2025, 5, 16, tzinfo=UTC), "file", None)
     assert found.text == (
         "The two delegations met for the first time in three years and agreed to exchange one thousand prisoners each, "
         "the chief Anglo-American negotiator said after the well-known meeting, a well-known event.\n\n"
