@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bot.build import House
     from bot.settings import Settings
     from corpus.archive import Revision
+    from corpus.changes import Changes
     from corpus.intake import Report
     from corpus.sources.files import Item
     from retrieval.answer import Answer
@@ -573,8 +574,10 @@ def show(article: str, revision: int | None, as_json: bool) -> None:
         also = house.archive.addresses(shown.article.url)
     if as_json:
         from corpus.archive import as_row
+        from corpus.corrections import corrections
 
-        _print_json({**as_row(shown), "also_at": also, "revisions": len(revisions)})
+        notes = "\n".join(corrections(shown.article.text))
+        _print_json({**as_row(shown), "also_at": also, "revisions": len(revisions), "correction": notes})
         return
     from bot.channels import terminal
 
@@ -589,6 +592,58 @@ def _chosen(revisions: Sequence["Revision"], number: int | None) -> "Revision":
     if chosen is None:
         raise Refused(messages.no_revision(number, len(revisions)))
     return chosen
+
+
+@cli.command()
+@click.argument("article")
+@click.argument("old", required=False, type=click.IntRange(min=1))
+@click.argument("new", required=False, type=click.IntRange(min=1))
+@as_json
+def diff(article: str, old: int | None, new: int | None, as_json: bool) -> None:
+    """Show what changed between two revisions of ARTICLE, word by word.
+
+    OLD and NEW are numbers of revisions as `show` tells them; without them, the newest and the one before it.
+    Punctuation, white space and moved text are no change.
+    """
+    from corpus.changes import between
+
+    with _house() as house:
+        revisions = house.archive.revisions(article)
+    before, after = _two_of(revisions, old, new)
+    found = between(before.article, after.article)
+    if as_json:
+        _print_json(_changes(before, after, found))
+        return
+    from bot.channels import terminal
+
+    console, limits = terminal.screen()
+    terminal.write(terminal.changes(before, after, found, limits), console, limits)
+
+
+def _two_of(revisions: Sequence["Revision"], old: int | None, new: int | None) -> tuple["Revision", "Revision"]:
+    """The revisions with these numbers; by default the newest, and the one that stood before the newer one."""
+    if len(revisions) == 1:
+        raise Refused(messages.ONE_REVISION)
+    after = _chosen(revisions, new)
+    at = revisions.index(after)
+    before = _chosen(revisions, old) if old else revisions[max(at - 1, 0)]
+    if before is after:
+        raise Refused(messages.SAME_REVISION.format(number=after.number))
+    return before, after
+
+
+def _changes(old: "Revision", new: "Revision", found: "Changes") -> dict[str, object]:
+    return {
+        "url": new.article.url,
+        "old": {"revision": old.number, "since": old.since.isoformat()},
+        "new": {"revision": new.number, "since": new.since.isoformat()},
+        "changed": found.words,
+        "title": [asdict(piece) for piece in found.title],
+        "fields": [{"field": name, "old": before, "new": after} for name, before, after in found.fields],
+        "paragraphs": [[asdict(piece) for piece in paragraph] for paragraph in found.paragraphs],
+        "moved": found.moved,
+        "respelled": found.respelled,
+    }
 
 
 @cli.command("list")
@@ -619,6 +674,8 @@ def list_(outlet: str, limit: int | None, as_json: bool) -> None:
 
 
 def _listed(number: int, revision: "Revision") -> dict[str, object]:
+    from corpus.archive import described
+
     article = revision.article
     return {
         "id": number,
@@ -628,6 +685,7 @@ def _listed(number: int, revision: "Revision") -> dict[str, object]:
         "published": article.published.isoformat() if article.published else None,
         "authors": list(article.authors),
         "revision": revision.number,
+        **described(article),
     }
 
 

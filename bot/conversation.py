@@ -1,7 +1,7 @@
 """Turns in a chat: follow-ups and commands. A channel gets all of it by translating to and from text."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from difflib import get_close_matches
@@ -13,8 +13,10 @@ from bot.length import FIELD, cut
 from bot.store import Given, Mark, Store, Told, digest, mark, short_id
 from bot.verify import FEWEST, match, quoted
 from corpus.archive import Archive, NoSuchArticle, Revision, StoredPassage
-from corpus.article import Article, BadArticle, line
+from corpus.article import Article, BadArticle, Kind, line
+from corpus.corrections import corrections
 from corpus.intake import Busy
+from corpus.kinds import kind_of
 from retrieval.answer import Answer, Differing, Reason
 from retrieval.citation import Citation, FalseQuote, age, cite, link
 from retrieval.question import OLD_AFTER, TURNED_ROUND, BadQuestion, Question, read_question
@@ -556,7 +558,7 @@ class Stored(Conversation):
         known = (", ".join(article.authors), article.outlet, f"“{article.title}”", day)
         accessed = self._say(messages.EXPORT_ACCESSED, day=self._today().isoformat())
         hashed = self._say(messages.EXPORT_HASH, digest=digest(article.text))
-        said = "\n".join([f"“{citation.quote}”", *speaker(citation, self._person.language)])
+        said = "\n".join([f"“{citation.quote}”", *told_of(citation, self._person.language)])
         return f"{said}\n{'. '.join(filter(None, known))}. {link(citation)} ({accessed}).\n{hashed}"
 
 
@@ -581,10 +583,33 @@ def _told(differing: Differing) -> Told:
 def notes(shown: Shown, language: str = "") -> list[str]:
     """What a person should know of a citation besides its source, a sentence each."""
     months = age(shown.citation, shown.question)
-    lines = speaker(shown.citation, language)
+    lines = told_of(shown.citation, language)
     lines += [messages.say(messages.OLD, language, months=months)] if months else []
     outlets = ", ".join(shown.copies)
     return [*lines, *([messages.say(messages.CHAT_ALSO, language, outlets=outlets)] if outlets else [])]
+
+
+KINDS: Mapping[Kind, str] = {
+    "opinion": messages.OPINION,
+    "press release": messages.PRESS_RELEASE,
+    "live": messages.LIVE,
+    "wire": messages.WIRE,
+    "correction": messages.A_CORRECTION,
+}
+
+
+def marks(article: Article, language: str = "") -> list[str]:
+    """What kind of piece it is where it is no plain report, its correction notes, and a date that is the file's."""
+    kind = KINDS.get(kind_of(article))
+    lines = [messages.say(kind, language)] if kind else []
+    noted = (cut(line(one), FIELD) for one in corrections(article.text))
+    lines += [messages.say(messages.CORRECTED, language, note=note) for note in noted]
+    return [*lines, *([messages.say(messages.FILE_DATE, language)] if article.dated_by else [])]
+
+
+def told_of(citation: Citation, language: str = "") -> list[str]:
+    """What holds of a citation whatever it answers: who says it, and what marks its article."""
+    return [*speaker(citation, language), *marks(citation.article, language)]
 
 
 def speaker(citation: Citation, language: str = "") -> list[str]:

@@ -343,6 +343,47 @@ def revision(number: int, of: int, since: date, until: date | None) -> str:
     return f"revision {number} of {of}, {stood}"
 
 
+PAYWALLED, FREE = "behind a paywall", "free to read"
+MODIFIED = "changed by its outlet on {day}, {time}"
+
+
+def about(
+    kind: str, section: str, language: str, paywalled: bool | None, modified: datetime | None, dated_by: str
+) -> str:
+    """What the source says of an article besides its byline; "" where that is nothing."""
+    parts = [kind, f"section {section}" if section else "", f"language {language}" if language else ""]
+    parts.append("" if paywalled is None else PAYWALLED if paywalled else FREE)
+    if modified:
+        zone = f"{modified:%z}"
+        zone = "UTC" if zone == "+0000" else f"UTC{zone[:3]}:{zone[3:5]}"
+        parts.append(MODIFIED.format(day=day(modified), time=f"{modified:%H:%M} {zone}"))
+    parts.append("dated by its file" if dated_by else "")
+    return " · ".join(filter(None, parts))
+
+
+# What changed between two revisions
+
+COMPARED = "from revision {old} ({old_day}) to revision {new} ({new_day})"
+ONE_REVISION = "The article has one revision, so there is nothing to compare it with."
+SAME_REVISION = "Both are revision {number}. Name two different ones."
+RESPELLED = "Only punctuation or white space changed; the words are the same."
+MOVED_ONLY = "Nothing changed but the place of {sentences}; the words are the same."
+NO_CHANGE = "Headline and text are the same."
+FIELD_CHANGED = "{name}: {old} → {new}"
+NONE = "none"
+
+
+def unchanged(moved: int, respelled: bool) -> str:
+    """Why there is nothing to show between two revisions."""
+    if moved:
+        return MOVED_ONLY.format(sentences=plural(moved, "sentence"))
+    return RESPELLED if respelled else NO_CHANGE
+
+
+def also_moved(moved: int) -> str:
+    return f"{plural(moved, 'sentence')} moved, which is not shown as a change."
+
+
 def behind(changes: int) -> str:
     return f"{plural(changes, 'change')} behind; the next question or intake catches up"
 
@@ -466,6 +507,13 @@ NO_ONE_SPEAKER = "Not determined: the article names no single speaker of these w
 DIFFER = "Reports differ, newest first:"
 UPDATE = "update"
 OLD = "This report is {months} months old."
+OPINION = "This is an opinion piece."
+PRESS_RELEASE = "This is a press release."
+LIVE = "This is a live report, which may have been written on since."
+WIRE = "This is an agency report."
+A_CORRECTION = "This is a correction of another report."
+CORRECTED = "The article carries a correction note: {note}"
+FILE_DATE = "The day is the one that the file says it was made on."
 SINCE_DAY = "published since {day}"
 UNTIL_DAY = "published until {day}"
 BETWEEN_DAYS = "published from {first} to {last}"
@@ -574,7 +622,8 @@ CHAT = (
     *(BUTTON_NEXT, BUTTON_MORE, BUTTON_WRONG, BUTTON_BACK, WHY_WRONG, WRONG_ANSWER, WRONG_QUOTE, OUT_OF_DATE),
     *(RIGHT, THANKS),
     *(GONE, UNKNOWN_ANSWER, SOURCE_OF, NOT_FOUND, LOOKED_FOR, LOOKED_AT, CLOSEST, READ_AS),
-    *(DIFFER, UPDATE, NO_DAY, SPEAKER, NO_SPEAKER, NO_ONE_SPEAKER, OLD, SINCE_DAY, UNTIL_DAY, BETWEEN_DAYS),
+    *(DIFFER, UPDATE, NO_DAY, SPEAKER, NO_SPEAKER, NO_ONE_SPEAKER, OLD, OPINION, PRESS_RELEASE, LIVE, WIRE),
+    *(A_CORRECTION, CORRECTED, FILE_DATE, SINCE_DAY, UNTIL_DAY, BETWEEN_DAYS),
     *(BY_OUTLET, FROM_WORDS, CHAT_ONLY, CHAT_ALSO, EMPTY_CHAT),
     *(NO_SUCH_COMMAND, HOLDINGS, NOTHING_HELD, OUTLETS_HELD, NO_INTAKE),
     *(VERIFY_WHAT, VERIFY_EXACT, VERIFY_NEAR, VERIFY_NONE, EXPORT_NONE, EXPORT_ACCESSED, EXPORT_HASH),

@@ -6,6 +6,8 @@ from datetime import date
 from enum import StrEnum
 
 from corpus.archive import Revision, StoredPassage
+from corpus.corrections import corrections
+from corpus.kinds import kind_of
 from retrieval.citation import Citation, link
 from retrieval.question import Question
 
@@ -97,6 +99,10 @@ def _citation(citation: Citation) -> dict[str, object]:
         "context": citation.context,
         "link": link(citation),
         "revision": citation.number,
+        "kind": kind_of(article),
+        "correction": "\n".join(corrections(article.text)),
+        "modified": article.modified.isoformat() if article.modified else None,
+        "dated_by": article.dated_by,
     }
 
 

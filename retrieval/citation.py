@@ -1,6 +1,7 @@
 """A citation: words of a stored article at their offsets. Proven before it is shown, and at every re-opening."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Protocol
 
 from corpus.archive import Revision
@@ -9,6 +10,7 @@ from retrieval.fragment import fragment_link
 from retrieval.question import Question
 from retrieval.speaker import attribution
 
+NEVER = datetime.min.replace(tzinfo=UTC)
 MONTH = 365.25 / 12  # days
 CONTEXT = 240  # characters of context wanted on either side of a quote
 
@@ -96,7 +98,7 @@ def age(citation: Citation, question: Question) -> int | None:
 
 def _attributed(citation: Citation) -> tuple[object, ...]:
     article = citation.article
-    source = article.url, article.title, article.outlet, article.authors, article.published, citation.number
+    source = replace(article, text="", retrieved=NEVER), citation.number
     return *source, citation.speaker, citation.cue
 
 

@@ -67,7 +67,7 @@ from bot.conversation import (
     notes,
     refusal,
     reports,
-    speaker,
+    told_of,
     understood,
 )
 from bot.length import FIELD, around, cut, on_the_web, units
@@ -206,7 +206,7 @@ def _shown(shown: Shown, alone: bool) -> Message:
 def _verified(verified: Verified) -> Message:
     said = messages.VERIFY_EXACT if verified.exact else messages.say(messages.VERIFY_NEAR)
     head = [said, *filter(None, [cut(verified.differences, 1_500)])]
-    below = [_escaped(cut(one, FIELD)) for one in speaker(verified.citation)]
+    below = [_escaped(cut(one, FIELD)) for one in told_of(verified.citation)]
     return Message(_summary(said), _cited(verified.citation, head, below))
 
 

@@ -48,7 +48,7 @@ from bot.conversation import (
     notes,
     refusal,
     reports,
-    speaker,
+    told_of,
     understood,
 )
 from bot.length import FIELD, around, cut, on_the_web, units
@@ -188,7 +188,7 @@ def _shown(shown: Shown, language: str) -> Message:
 def _verified(verified: Verified, language: str) -> Message:
     said = messages.say(messages.VERIFY_EXACT if verified.exact else messages.VERIFY_NEAR, language)
     head = [said, *filter(None, [cut(verified.differences, 1_500)])]
-    foot = [cut(one, FIELD) for one in speaker(verified.citation, language)]
+    foot = [cut(one, FIELD) for one in told_of(verified.citation, language)]
     return Message(_cited(verified.citation, language, head, foot))
 
 

@@ -21,10 +21,13 @@ from bot.conversation import (
     carried_by,
     notes,
     reports,
-    speaker,
+    told_of,
 )
 from corpus.archive import Revision
 from corpus.article import Article, line
+from corpus.changes import Changes, Paragraph
+from corpus.corrections import corrections
+from corpus.kinds import kind_of
 from retrieval.answer import Answer, Reason
 from retrieval.citation import Citation, link
 
@@ -68,7 +71,7 @@ def render(reply: Reply, limits: Limits) -> Message:
     if isinstance(reply, Sources):
         return _headlines(reply.revisions, limits)
     if isinstance(reply, Verified):
-        return [Block(Text(reply.differences)), *_citation(reply.citation, limits, known=speaker(reply.citation))]
+        return [Block(Text(reply.differences)), *_citation(reply.citation, limits, known=told_of(reply.citation))]
     if isinstance(reply, Export):
         return [Block(Text(reply.text))]
     return [] if isinstance(reply, End) else [Block(Text(messages.printable(reply)))]
@@ -239,7 +242,48 @@ def article(shown: Revision, revisions: Sequence[Revision], also: Sequence[str],
         until = None if shown.current else shown.until
         said = messages.revision(shown.number, len(revisions), shown.since, until)
         blocks.append(Block(Text(said, style="dim")))
+    about = messages.about(
+        kind_of(known), known.section, known.language, known.paywalled, known.modified, known.dated_by
+    )
+    blocks += [Block(Text(about, style="dim"))] if about else []
+    notes = (messages.CORRECTED.format(note=line(one)) for one in corrections(known.text))
+    blocks += [Block(Text(note, style="yellow")) for note in notes]
     return [*blocks, BLANK, *(Block(Text(part)) for part in known.text.split("\n"))]
+
+
+_SHAPES = {"same": ("", "", ""), "removed": ("[-", "-]", "red"), "added": ("{+", "+}", "green")}
+
+
+def changes(old: Revision, new: Revision, found: Changes, limits: Limits) -> Message:
+    """What `pullquote diff` prints: on a screen in red and green, elsewhere with [-marks-] and {+marks+}."""
+    head = messages.COMPARED.format(
+        old=old.number, old_day=messages.day(old.since), new=new.number, new_day=messages.day(new.since)
+    )
+    title = _pieces(found.title, limits) if found.title else Text(new.article.title)
+    title.stylize("bold")
+    blocks = [Block(title), Block(Text(head, style="dim"))]
+    for name, before, after in found.fields:
+        said = messages.FIELD_CHANGED.format(name=name, old=before or messages.NONE, new=after or messages.NONE)
+        blocks.append(Block(Text(said)))
+    for paragraph in found.paragraphs:
+        blocks += [BLANK, Block(_pieces(paragraph, limits))]
+    if not found.words:
+        blocks += [BLANK, Block(Text(messages.unchanged(found.moved, found.respelled)))]
+    elif found.moved:
+        blocks += [BLANK, Block(Text(messages.also_moved(found.moved), style="dim"))]
+    return blocks
+
+
+def _pieces(paragraph: Paragraph, limits: Limits) -> Text:
+    whole = Text()
+    for piece in paragraph:
+        opening, closing, colour = _SHAPES[piece.kind]
+        text = messages.printable(piece.text).replace("\n", " ")
+        if limits.styled:
+            whole.append(text, style=f"{colour} strike" if piece.kind == "removed" else colour)
+        else:
+            whole.append(f"{opening}{text}{closing}")
+    return whole
 
 
 # Tables: --explain, list, status, settings

@@ -74,7 +74,8 @@ def test_the_publication_date_is_found_where_it_is_stated(head: str) -> None:
     [
         ld({"@type": "ItemList", "itemListElement": [{"@type": "Article", "datePublished": "2020-01-01"}]}),
         ld({"@type": "VideoObject", "datePublished": "2020-01-01"}),
-        '<div itemscope itemtype="http://schema.org/Comment"><meta itemprop="datePublished" content="2020-01-01"></div>',
+        '<div itemscope itemtype="http://schema.org/Comment">'
+        '<meta itemprop="datePublished" content="2020-01-01"></div>',
         '<meta property="og:updated_time" content="2020-01-01">',
         '<meta property="article:published_time" content="soon">',
         '<meta property="article:published_time" content="05/06/2025">',
