@@ -448,6 +448,12 @@ CHANNELS = (
     Channel(
         "matrix", lambda one: bool(one.matrix_homeserver), messages.NO_MATRIX_HOMESERVER, messages.NO_MATRIX_LIBRARY
     ),
+    Channel(
+        "mattermost",
+        lambda one: bool(one.mattermost_url) and one.mattermost_token is not None,
+        messages.NO_MATTERMOST_TOKEN,
+        messages.NO_MATTERMOST_LIBRARY,
+    ),
 )
 
 
@@ -476,6 +482,13 @@ def matrix(sample: bool) -> None:
     Needs its password, PULLQUOTE_MATRIX_PASSWORD, or an access token, PULLQUOTE_MATRIX_TOKEN.
     """
     _serve([one for one in CHANNELS if one.name == "matrix"], sample)
+
+
+@cli.command()
+@sample_option
+def mattermost(sample: bool) -> None:
+    """Answer in Mattermost, as a bot account: PULLQUOTE_MATTERMOST_URL, PULLQUOTE_MATTERMOST_TOKEN."""
+    _serve([one for one in CHANNELS if one.name == "mattermost"], sample)
 
 
 @cli.command()

@@ -48,6 +48,12 @@ SETTING_MATRIX_PASSWORD = "password of that account"
 SETTING_MATRIX_TOKEN = "access token of that account, instead of its password"
 SETTING_MATRIX_ADMINS = "Matrix ids of the administrators, with commas between them"
 SETTING_MATRIX_ALLOWED = "Matrix ids of people and rooms, and servers, that may ask where access is list or invite"
+SETTING_MATTERMOST_URL = "address of the Mattermost server"
+SETTING_MATTERMOST_TOKEN = "access token of the Mattermost bot"
+SETTING_MATTERMOST_ADMINS = "Mattermost ids of the administrators, with commas between them"
+SETTING_MATTERMOST_ALLOWED = "Mattermost ids of the people and channels that may ask where access is list or invite"
+SETTING_MATTERMOST_BUTTONS = "address under which the Mattermost server reaches this program, for buttons; empty: none"
+SETTING_MATTERMOST_LISTEN = "address and port where presses of buttons are awaited"
 SETTING_ACCESS = "who may ask: open (everyone), list, or invite (list, and whoever has a code)"
 SETTING_PERSON_MINUTE = "questions of one person a minute"
 SETTING_PERSON_DAY = "questions of one person a day"
@@ -77,6 +83,12 @@ SETTING_NEEDS = {
     "matrix_token": "Give it an access token of the account",
     "matrix_admins": "Give it ids with commas between them, such as @ada:example.org,@bo:example.org",
     "matrix_allowed": "Give it ids and servers with commas between them, such as @ada:example.org,!abc:x.org,x.org",
+    "mattermost_url": "Give it the address of a Mattermost server such as https://chat.example.org",
+    "mattermost_token": "Give it the token of the bot account, 26 letters and digits",
+    "mattermost_admins": "Give it ids of 26 letters and digits with commas between them",
+    "mattermost_allowed": "Give it ids of 26 letters and digits with commas between them",
+    "mattermost_buttons": "Give it an address such as http://10.0.0.7:8081 that the Mattermost server reaches",
+    "mattermost_listen": "Give it an address and a port, such as 127.0.0.1:8081",
     "access": "Give it open, list or invite",
     "person_minute": "Give it a number from 1",
     "person_day": "Give it a number from 1",
@@ -141,6 +153,15 @@ BAD_MATRIX_TOKEN = (
     "and PULLQUOTE_MATRIX_PASSWORD."
 )
 MATRIX_LOGGED_OUT = "The Matrix server has logged the bot out. Start it again, with a new token if it uses one."
+NO_MATTERMOST_TOKEN = (
+    "PULLQUOTE_MATTERMOST_URL and PULLQUOTE_MATTERMOST_TOKEN are not both set. Make a bot account in Mattermost and "
+    "put the server's address and the bot's token in .env."
+)
+BAD_MATTERMOST_TOKEN = (
+    "Mattermost does not know the token in PULLQUOTE_MATTERMOST_TOKEN. Make a new one for the bot account."
+)
+NO_MATTERMOST = "Mattermost cannot be reached. Check the connection, and PULLQUOTE_MATTERMOST_URL."
+NO_MATTERMOST_LIBRARY = "The Mattermost channel is not installed. Install it with: pip install 'pullquote[serve]'"
 NO_CHANNEL = (
     "No channel has its settings. Set PULLQUOTE_TELEGRAM_TOKEN, PULLQUOTE_SLACK_BOT_TOKEN or "
     "PULLQUOTE_MATRIX_HOMESERVER; see: pullquote settings"
@@ -578,13 +599,15 @@ In a thread where I have answered, just ask on: “and what did Ukraine say?”
 To look up a quotation, open the menu of the message that has it and choose “Check this quotation”.
 Each answer is an article's own words, compared with the stored article before you see them."""
 
-# Where an outgoing webhook asks: there are no buttons, and no slash
+# In Mattermost, Zulip and Rocket.Chat. Where an outgoing webhook asks, there are no buttons, and no slash
 
 HOOK_BUTTONS = "To go on, write: next source, more context, right, wrong answer, wrong quote, out of date."
 HOOK_HELP = (
     "Here, write a command without its slash: “help”, “new”, “sources”, “export”, “since 2025-05-20”, “verify” and the "
     "words. Below an answer: “next source”, “more context”, “right”, “wrong answer”, “wrong quote”, “out of date”."
 )
+MATTERMOST_REACTIONS = "React with 👍 or 👎, with ➡️ for the next source, with ⬇️ for more context."
+BUTTON_UNKNOWN = "This button is not known here. Ask the question again."
 HOOK_LATER = "This takes a while. The answer follows."
 HOOK_AGAIN = "This takes longer than this chat waits for me. Ask the same again in a minute."
 HOOK_TOKEN = "This token is not known here. Put it into PULLQUOTE_HOOK_TOKENS, with its platform in front."

@@ -72,6 +72,7 @@ def _hook_tokens(given: SecretStr) -> SecretStr:
 
 IDS = r"^\s*(-?\d+\s*(,\s*-?\d+\s*)*)?$"  # with commas between them
 SLACK_IDS = r"^\s*([A-Z][A-Z0-9]+\s*(,\s*[A-Z][A-Z0-9]+\s*)*)?$"
+MATTERMOST_IDS = r"^\s*([a-z0-9]{26}\s*(,\s*[a-z0-9]{26}\s*)*)?$"
 HOOKS = "mattermost|zulip|rocketchat"
 HOOK_IDS = rf"^\s*((?:{HOOKS}):[\w.-]+\s*(,\s*(?:{HOOKS}):[\w.-]+\s*)*)?$"
 ORIGINS = r"^\s*(https?://[^\s/,@]+/?\s*(,\s*https?://[^\s/,@]+/?\s*)*)?$"
@@ -80,8 +81,14 @@ _MATRIX_ID = r"(@[^\s,:@]+:[^\s,]+|![^\s,]+|[\w\[][\w.:\[\]-]*)"
 MATRIX_IDS = rf"^\s*({_MATRIX_ID}\s*(,\s*{_MATRIX_ID}\s*)*)?$"
 MATRIX_PEOPLE = r"^\s*(@[^\s,:@]+:[^\s,]+\s*(,\s*@[^\s,:@]+:[^\s,]+\s*)*)?$"
 SECRET = (
-    *("telegram_token", "slack_bot_token", "slack_app_token", "slack_signing_secret"),
-    *("hook_tokens", "matrix_password", "matrix_token"),
+    "telegram_token",
+    "slack_bot_token",
+    "slack_app_token",
+    "slack_signing_secret",
+    "hook_tokens",
+    "matrix_password",
+    "matrix_token",
+    "mattermost_token",
 )
 Folder = Annotated[Path, AfterValidator(_home)]
 
@@ -164,6 +171,20 @@ class Settings(BaseSettings):
     )
     matrix_admins: str = Field(default="", pattern=MATRIX_PEOPLE, description=messages.SETTING_MATRIX_ADMINS)
     matrix_allowed: str = Field(default="", pattern=MATRIX_IDS, description=messages.SETTING_MATRIX_ALLOWED)
+    mattermost_url: str = Field(
+        default="", pattern=r"^(https?://[^\s/]+(/[^\s]*)?)?$", description=messages.SETTING_MATTERMOST_URL
+    )
+    mattermost_token: Annotated[SecretStr, _like(r"[a-z0-9]{26}")] | None = Field(
+        default=None, description=messages.SETTING_MATTERMOST_TOKEN
+    )
+    mattermost_admins: str = Field(default="", pattern=MATTERMOST_IDS, description=messages.SETTING_MATTERMOST_ADMINS)
+    mattermost_allowed: str = Field(default="", pattern=MATTERMOST_IDS, description=messages.SETTING_MATTERMOST_ALLOWED)
+    mattermost_buttons: str = Field(
+        default="", pattern=r"^(https?://[^\s/]+/?)?$", description=messages.SETTING_MATTERMOST_BUTTONS
+    )
+    mattermost_listen: str = Field(
+        default="127.0.0.1:8081", pattern=r"^[^\s:/]+:\d{1,5}$", description=messages.SETTING_MATTERMOST_LISTEN
+    )
     access: Literal["open", "list", "invite"] = Field(default="open", description=messages.SETTING_ACCESS)
     person_minute: int = Field(default=10, ge=1, description=messages.SETTING_PERSON_MINUTE)
     person_day: int = Field(default=300, ge=1, description=messages.SETTING_PERSON_DAY)
