@@ -162,7 +162,7 @@ class Settings(BaseSettings):
     hook_allowed: str = Field(default="", pattern=HOOK_IDS, description=messages.SETTING_HOOK_ALLOWED)
     hook_answers: str = Field(default="", pattern=ORIGINS, description=messages.SETTING_HOOK_ANSWERS)
     matrix_homeserver: str = Field(
-        default="", pattern=r"^(https?://[^\s/]+/?)?$", description=messages.SETTING_MATRIX_HOMESERVER
+        default="", pattern=r"^(https?://[^\s/?#]+(/[^\s?#]*)?)?$", description=messages.SETTING_MATRIX_HOMESERVER
     )
     matrix_user: str = Field(default="", pattern=r"^(@?[^\s:@]+(:\S+)?)?$", description=messages.SETTING_MATRIX_USER)
     matrix_password: SecretStr | None = Field(default=None, description=messages.SETTING_MATRIX_PASSWORD)

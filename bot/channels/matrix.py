@@ -436,7 +436,7 @@ class Desk:
         self, office: Office, client: nio.AsyncClient, me: Me, bookmark: Path, mark: Bookmark, now: Callable[[], float]
     ) -> None:
         self._office, self._store, self._client, self._me = office, office.store, client, me
-        self._bookmark, self._mark, self._now = bookmark, mark, now
+        self._bookmark, self._mark, self._kept, self._now = bookmark, mark, Bookmark(), now
         self._prefix = f"matrix/{me.id}/"
         self._seats, self._turns = Seats(office.seats), Turns()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -445,16 +445,21 @@ class Desk:
 
     async def listen(self) -> None:
         """Until it is cancelled. What came before the program was stopped is answered first. Raises BadSettings."""
-        begun = False
+        now = await self._sync(whole=True)  # who is in which room
+        await self._resume()  # not later: nothing new is kept yet
+        self._take_invitations(now)
+        await self._read_on(self._mark.since or now.next_batch)  # what was said before a first start is no question
         while True:
-            found = await self._sync(full=not begun)
-            if not begun:  # not earlier: who is in a room is known from now on; not later: nothing new is kept yet
-                await self._resume()
-            await self._take_all(found, self._mark.since)
-            if found.next_batch != self._mark.since:
-                self._mark = replace(self._mark, since=found.next_batch)
-                await asyncio.to_thread(keep_bookmark, self._bookmark, self._mark)
-            begun = True
+            since, found = self._mark.since, await self._sync()
+            self._take_invitations(found)
+            await self._take_messages(found, since)
+            await self._read_on(found.next_batch)
+
+    async def _read_on(self, since: str) -> None:
+        mark = replace(self._mark, since=since)
+        if mark != self._kept:
+            await asyncio.to_thread(keep_bookmark, self._bookmark, mark)
+            self._mark = self._kept = mark
 
     async def finish(self) -> None:
         """Waits for what is in hand, but not for ever: the rest is for the next start."""
@@ -464,16 +469,19 @@ class Desk:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
 
-    async def _sync(self, full: bool) -> nio.SyncResponse:
+    async def _sync(self, whole: bool = False) -> nio.SyncResponse:
+        """What is new, once something is; `whole`: how things stand."""
         for pause in chain(PAUSES, repeat(PAUSES[-1])):
-            since = self._mark.since
+            # How things stand is told at once, whatever the wait; for minutes Synapse tells the same again to who asks
+            # the very same.
+            wait, since = (secrets.randbelow(WAIT) + 1, None) if whole else (WAIT, self._mark.since)
             try:
-                found = await self._client.sync(0 if full else WAIT, FILTER, since or None, full_state=full)
+                found = await self._client.sync(wait, FILTER, since)
             except aiohttp.ClientError as error:
                 log.warning("The Matrix server could not be reached: %s", error)
             except Exception:  # what is in a room must not stop the bot; the library has gone past it
                 log.exception("what the server sent could not be read, and is left out")
-                self._mark = replace(self._mark, since=self._client.next_batch or since)
+                self._mark = replace(self._mark, since=self._client.next_batch or self._mark.since)
             else:
                 if isinstance(found, nio.SyncResponse):
                     return found
@@ -486,24 +494,24 @@ class Desk:
         if refused.status_code in ("M_UNKNOWN_TOKEN", "M_MISSING_TOKEN"):
             raise BadSettings(messages.MATRIX_LOGGED_OUT)
         log.warning("The Matrix server refused a sync: %s", line(str(refused)))
-        if refused.status_code in ("M_UNKNOWN", "M_INVALID_PARAM") and _status(refused) == 400:  # a token it lost
-            self._mark = replace(self._mark, since="")
-            self._client.next_batch = ""
+        if _status(refused) == 400:  # it does not know how far the bot has read: it was made anew
+            self._mark = replace(self._mark, since=self._client.next_batch)
 
-    async def _take_all(self, found: nio.SyncResponse, since: str) -> None:
-        """On a first start, what was said before is no question to this bot: only invitations count."""
+    def _take_invitations(self, found: nio.SyncResponse) -> None:
         for room, info in found.rooms.invite.items():
             for event in info.invite_state:
                 if isinstance(event, nio.InviteMemberEvent) and event.state_key == self._me.id:
                     body = {"type": "invitation", "sender": event.sender}
                     self._take(f"invitation {room} {found.next_batch}", room, False, body)
-        for room, info in found.rooms.join.items():
-            if self._client.rooms[room].encrypted:
-                self._regret(room)
-            elif since:
-                direct = self._client.rooms[room].member_count == 2
-                for source in [*await self._missed(room, info.timeline, since), *_sources(info.timeline.events)]:
-                    self._take(_text(source.get("event_id")), room, direct, source)
+
+    async def _take_messages(self, found: nio.SyncResponse, since: str) -> None:
+        for name, info in found.rooms.join.items():
+            room = self._client.rooms.get(name)
+            if room and room.encrypted:
+                self._regret(name)
+                continue
+            for source in [*await self._missed(name, info.timeline, since), *_sources(info.timeline.events)]:
+                self._take(_text(source.get("event_id")), name, bool(room and room.member_count == 2), source)
 
     async def _missed(self, room: str, timeline: nio.Timeline, since: str) -> list[Json]:
         """What lies between the last sync and this one, oldest first, as far as it is recent; not of a room that the
@@ -705,8 +713,9 @@ class Desk:
             if shown and not reason:
                 await self._edit(room, target, render(shown), reaction)
             elif said and not reason:
-                post = read(await self._fetch(room, target), room, False, replace(self._me, id=""))
-                await self._send(room, "m.room.message", _threaded(render(said), target, post), reaction)
+                ours = _at(await self._fetch(room, target), "content", "m.relates_to", "event_id")
+                content = _threaded(render(said), target, _text(ours) or target)
+                await self._send(room, "m.room.message", content, reaction)
 
     async def _state(self, room: str, target: str) -> tuple[int, int]:
         """Which citation our answer shows, and how much around it: it says so itself."""
@@ -793,7 +802,7 @@ class Desk:
             self._slowed = time.monotonic()
 
     async def _answer(self, post: Post, message: Message, said_by: str) -> str:
-        return await self._send(post.room, "m.room.message", _threaded(message, post.id, post), said_by)
+        return await self._send(post.room, "m.room.message", _threaded(message, post.id, post.root), said_by)
 
     async def _edit(self, room: str, target: str, message: Message, said_by: str) -> str:
         new = message.content()
@@ -858,9 +867,8 @@ def _status(response: Any) -> int:
     return int(getattr(response.transport_response, "status", 0) or 0)
 
 
-def _threaded(message: Message, replied: str, post: Post | None) -> dict[str, Any]:
-    """In the thread of the message. Apps without threads show a reply."""
-    root = post.root if post else replied
+def _threaded(message: Message, replied: str, root: str) -> dict[str, Any]:
+    """In the thread below `root`. Apps without threads show a reply."""
     relates = {"rel_type": "m.thread", "event_id": root, "is_falling_back": root == replied}
     return message.content() | {"m.relates_to": {**relates, "m.in_reply_to": {"event_id": replied}}}
 
