@@ -884,7 +884,8 @@ def _with_help(message: Message, asked: Asked) -> Message:
 @asynccontextmanager
 async def opened(office: Office, settings: Settings, now: Callable[[], float] = time.time) -> AsyncIterator[Desk]:
     """Who answers, logged in, not listening yet. Raises BadSettings."""
-    logging.getLogger("nio").setLevel(logging.WARNING)  # it tells of every room
+    logging.getLogger("nio").setLevel(logging.WARNING)  # it tells of every room, and of every refusal
+    logging.getLogger("nio.responses").setLevel(logging.ERROR)
     server, path = settings.matrix_homeserver.rstrip("/"), settings.data / BOOKMARK
     mark = open_bookmark(path, server)
     config = nio.AsyncClientConfig(encryption_enabled=False, store=None, max_timeouts=0, request_timeout=30)

@@ -7,6 +7,8 @@ import asyncio
 import json
 import os
 import re
+import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -32,6 +34,7 @@ from tests import synapse
 from tests.bot.test_slack import DEMAND, PAPER, QUOTE, REFUSED, SECOND, TALKS, Desk, Keeper
 from tests.synapse import Person, Said, Synapse, until
 
+REPO = Path(__file__).resolve().parents[2]
 REQUIRED = "REQUIRE_SYNAPSE"  # where this is set, as CI does, a homeserver that cannot be had is an error
 
 
@@ -622,6 +625,30 @@ async def test_a_bot_that_is_logged_out_ends_with_one_sentence(
     await bot.call("POST", "v3/logout", {})
     with pytest.raises(BadSettings, match=re.escape(messages.MATRIX_LOGGED_OUT)):
         await task
+
+
+@pytest.mark.usefixtures("place")
+async def test_the_program_answers_from_the_sample_and_ends_when_it_is_told_to(
+    server: Synapse, bot: Person, ada: Person
+) -> None:
+    account = {"HOMESERVER": server.url, "USER": bot.id, "PASSWORD": "pass"}
+    variables = {f"PULLQUOTE_MATRIX_{name}": value for name, value in account.items()}
+    command = sys.executable, "-m", "bot.cli", "matrix", "--sample"
+    given = {**os.environ, **variables, "PYTHONPATH": str(REPO)}
+    process = await asyncio.create_subprocess_exec(*command, env=given, stderr=asyncio.subprocess.PIPE)
+    try:
+        room = await ada.room(bot.id)
+        question = await ada.say(room, DEMAND)  # before it has come in
+        await until(lambda: process.returncode is not None or _is_there(ada, room, bot), 120)
+        [answer] = await answered(ada, room, question)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, told = await process.communicate()
+    assert "Russia demanded that Ukraine withdraw completely from four regions" in answer.body
+    assert "https://example.org/harbour-courier/2025/05/16/" in answer.html
+    assert process.returncode == 0
+    assert b"Traceback" not in told
+    assert b"pass" not in told
 
 
 @pytest.mark.usefixtures("bare")
