@@ -21,6 +21,8 @@ from bot import messages
 if TYPE_CHECKING:
     from bot.build import House
     from bot.settings import Settings
+    from bot.store import Store
+    from bot.watchlist import Follow
     from corpus.archive import Revision
     from corpus.changes import Changes
     from corpus.intake import Report
@@ -401,6 +403,94 @@ def chat(since: date | None, until: date | None, outlets: tuple[str, ...], as_of
         )
         articles = messages.plural(house.archive.articles_on(None, None), "article")
         terminal.run(conversation, messages.WELCOME.format(articles=articles))
+
+
+@cli.command()
+@click.argument("question", nargs=-1, required=True)
+@sample_option
+def follow(question: tuple[str, ...], sample: bool) -> None:
+    """Follow QUESTION: `following --new` tells what new articles answer."""
+    from bot.following import TERMINAL, begin
+    from bot.keeper import telling
+    from corpus.article import line
+
+    with _house(sample) as house, _remembered(house) as store:
+        asked, limits = line(" ".join(question)), telling(house.settings)
+        number = begin(store.watchlist, house.archive, TERMINAL, asked, limits)
+        if number is None:
+            raise Refused(messages.TOO_MANY_FOLLOWED.format(limit=limits.follows))
+    click.echo(messages.printable(messages.FOLLOWED_HERE.format(number=number, question=asked)))
+
+
+@cli.command()
+@click.argument("number", type=click.IntRange(min=1))
+@sample_option
+def unfollow(number: int, sample: bool) -> None:
+    """Follow a question no longer. NUMBER: see `following`."""
+    with _house(sample) as house, _remembered(house) as store:
+        followed = next((one for one in _followed(store) if one.number == number), None)
+        if followed is None:
+            raise Refused(messages.not_followed(number))
+        store.watchlist.unfollow(followed)
+    click.echo(messages.printable(messages.UNFOLLOWED_HERE.format(question=followed.question)))
+
+
+@cli.command()
+@click.option("--new", is_flag=True, help="Print what is new on them since this was last asked.")
+@sample_option
+@as_json
+def following(new: bool, sample: bool, as_json: bool) -> None:
+    """List the questions that are followed in the terminal, or what is new on them."""
+    with _house(sample, stays=new) as house, _remembered(house) as store:
+        if new and _followed(store):
+            _tell_news(house, store, as_json)
+            return
+        rows = [(str(one.number), one.question) for one in _followed(store)]
+    if as_json:
+        _print_json([{"number": int(number), "question": question} for number, question in rows])
+        return
+    from bot.channels import terminal
+
+    if rows:
+        terminal.table(rows, messages.FOLLOWING_HEAD, wraps=(1,))
+    else:
+        click.echo(messages.FOLLOWING_NOTHING)
+
+
+def _followed(store: "Store") -> "Sequence[Follow]":
+    from bot.following import TERMINAL
+
+    return store.watchlist.following(TERMINAL.place.chat, TERMINAL.person)
+
+
+def _tell_news(house: "House", store: "Store", js: bool) -> None:
+    """Each is noted as told once it is printed."""
+    from bot.following import news
+
+    ask, newest, told = _answering(house).ask, house.archive.newest(), False
+    for one in _followed(store):
+        known = store.watchlist.told(one.id)
+        found = news(ask, house.archive, one, known, newest, date.today()) if one.after < newest else None
+        if found:
+            told = True
+            if not js:
+                click.secho(messages.printable(f"{one.number}  {one.question}"), underline=True)
+            _show(found.answer, False, js, one.number)
+        store.watchlist.asked(one.id, newest, found.told if found else ())
+    if not (told or js):
+        click.echo(messages.FOLLOWING_NO_NEWS)
+
+
+@contextmanager
+def _remembered(house: "House") -> "Iterator[Store]":
+    """What bots of this archive remember."""
+    from bot.store import NAME, open_store
+
+    store = open_store(house.folder / NAME)
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 @cli.command()

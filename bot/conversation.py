@@ -2,16 +2,17 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from difflib import get_close_matches
 from typing import Literal, Protocol
 
-from bot import messages
+from bot import following, messages
 from bot.followup import MAX_QUESTION, asks_who_said, complete, points_back, topic
 from bot.length import FIELD, cut
 from bot.store import Given, Mark, Store, Told, digest, mark, short_id
 from bot.verify import FEWEST, match, quoted
+from bot.watchlist import Place, Telling
 from corpus.archive import Archive, NoSuchArticle, Revision, StoredPassage
 from corpus.article import Article, BadArticle, Kind, line
 from corpus.corrections import corrections
@@ -28,7 +29,7 @@ OUTLETS = 15  # named by /sources
 VOTES = 20  # shown by /feedback
 DIFFERING = 5  # reports shown side by side
 MINUTE, DAY = 60, 86_400
-ON_MESSAGES = ("/ask", "/verify", "/add")
+ON_MESSAGES = ("/ask", "/verify", "/add", "/follow")
 KEYS = 10  # inline searches to one question
 WRONG = {"a": messages.WRONG_ANSWER, "q": messages.WRONG_QUOTE, "d": messages.OUT_OF_DATE}  # as a button keeps it
 RIGHT = "r"
@@ -54,6 +55,7 @@ class Shown:
     differing: tuple[Differing, ...] = ()  # what other reports say instead, and this one, newest first
     answer: str = ""  # id of the stored answer
     widened: int = 0  # times that more context was asked for
+    heading: str = ""  # what stands above it, where nobody asked just then
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,9 @@ class Office:
     old_after: int = OLD_AFTER
     today: Callable[[], date] = date.today
     seats: int = 1  # questions answered at a time
+    telling: Telling = field(default_factory=Telling)
+    in_step: Callable[[], bool] = lambda: True  # whether the indexes have followed the archive
+    posts: bool = True  # whether the channel can write to a chat unasked
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,7 +369,55 @@ class Stored(Conversation):
         )
         copies = given.marks[number - 1].copies
         differing = self._differing(given.differing) if number == 1 else ()
-        return Shown(citation, number, len(given.marks), asked, copies, differing, answer, widened)
+        return Shown(citation, number, len(given.marks), asked, copies, differing, answer, widened, given.heading)
+
+    def told(self, answer: Answer, heading: str) -> Shown:
+        """An answer that nobody asked for just now, kept like others; `heading` stands above it."""
+        return replace(first(answer, self._kept(answer, answer.question.shown, heading)), heading=heading)
+
+    def follow(self, text: str) -> str:
+        """Keeps the question, or the one asked last, to be told here what new articles answer. Raises BadQuestion."""
+        last, text = self._last, line(text)
+        if not self._office.posts:
+            return self._say(messages.FOLLOW_NOT_HERE)
+        if not text and not (last and last.question):
+            return self._say(messages.FOLLOW_WHAT)
+        whole = last.question if last and not text else text
+        if text and len(text) <= MAX_QUESTION:
+            whole = complete(text, last.question if last else "", last.text if last else "")
+        told = last.citations if last and last.question == whole else ()
+        return self._begun(whole, told)
+
+    def _begun(self, whole: str, told: Sequence[Citation]) -> str:
+        office, who, scope = self._office, self._person, replace(self._scope, as_of=None)
+        here, telling = following.Follower(Place(who.chat, who.topic), who.id, who.language), office.telling
+        number = following.begin(self._store.watchlist, office.archive, here, whole, telling, scope, told)
+        if number is None:
+            return self._say(messages.FOLLOW_LIMIT, limit=telling.follows, chat=2 * telling.follows)
+        shown = cut(whole, FIELD)
+        return self._say(messages.FOLLOWED, number=number, question=shown, hours=f"{telling.hours:g}")
+
+    def following(self) -> str:
+        mine = self._store.watchlist.following(self._person.chat, self._person.id)
+        lines = [f"{one.number}. {cut(one.question, FIELD)}" for one in mine]
+        return "\n".join([self._say(messages.FOLLOWING), *lines]) if lines else self._say(messages.FOLLOWING_NONE)
+
+    def unfollow(self, number: str) -> str:
+        for one in self._store.watchlist.following(self._person.chat, self._person.id):
+            if str(one.number) == number.strip():
+                self._store.watchlist.unfollow(one)
+                return self._say(messages.UNFOLLOWED, question=cut(one.question, FIELD))
+        return self._say(messages.UNFOLLOW_WHAT)
+
+    def notices(self, text: str) -> str:
+        """Whether corrections are told in this chat: "on", "off", or "" to ask."""
+        said, watchlist = text.strip().lower(), self._store.watchlist
+        if said in ("on", "off"):
+            watchlist.set_quiet(self._person.chat, said == "off")
+        elif said:
+            return self._say(messages.NOTICES_WHAT)
+        off = watchlist.quiet(self._person.chat) or not self._office.telling.notices or not self._office.posts
+        return self._say(messages.NOTICES_OFF if off else messages.NOTICES_ON)
 
     def offered(self, text: str, limit: int) -> list[Shown]:
         """The citations of an answer that nobody has chosen yet: it is not stored. It comes with every key typed,
@@ -459,6 +512,10 @@ class Stored(Conversation):
             "/ask": lambda: self.ask(rest) if rest else say(messages.ASK_WHAT),
             "/verify": lambda: self.verify(rest),
             "/export": self.export,
+            "/follow": lambda: self.follow(rest),
+            "/following": self.following,
+            "/unfollow": lambda: self.unfollow(rest),
+            "/notices": lambda: self.notices(rest),
         }
         admin: dict[str, Callable[[], Reply]] = {
             "/add": lambda: self.add(rest) if rest else say(messages.ADD_WHAT),
@@ -500,7 +557,7 @@ class Stored(Conversation):
     def _redeemed(self, code: str) -> bool:
         return self._office.rules.access == "invite" and self._store.redeem(code, self._person.id)
 
-    def _kept(self, answer: Answer, whole: str) -> str:
+    def _kept(self, answer: Answer, whole: str, heading: str = "") -> str:
         given = Given(
             id=short_id(),
             place=self._person.place,
@@ -514,6 +571,7 @@ class Stored(Conversation):
             differing=tuple(map(_told, answer.differing)),
             retrieved=tuple((one.stored.revision.article.url, one.score) for one in answer.retrieved),
             position=self._office.archive.position(),
+            heading=heading,
         )
         self._store.keep(given)
         return given.id

@@ -9,6 +9,7 @@ from bot.conversation import Office, Rules
 from bot.settings import Settings, ids, networks
 from bot.status import as_rows, state
 from bot.store import Store
+from bot.watchlist import Telling
 from corpus.archive import StoredPassage
 from corpus.article import BadArticle
 from corpus.extract import extract
@@ -88,4 +89,16 @@ def office(house: House, store: Store, rules: Rules) -> Office:
         settings.citations,
         settings.old_after,
         seats=house.seats,
+        telling=telling(settings),
+        in_step=lambda: house.indexed and not house.behind(),
     )
+
+
+def telling(settings: Settings) -> Telling:
+    return Telling(settings.notices, settings.notices_days, settings.follow_hours, settings.follows)
+
+
+def admins(settings: Settings) -> list[str]:
+    """The chats of all administrators, as places name them: "telegram:4711"."""
+    channels = [name.removesuffix("_admins") for name in type(settings).model_fields if name.endswith("_admins")]
+    return [f"{channel}:{one}" for channel in channels for one in sorted(ids(getattr(settings, f"{channel}_admins")))]

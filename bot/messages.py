@@ -60,7 +60,16 @@ SETTING_PERSON_DAY = "questions of one person a day"
 SETTING_CHAT_MINUTE = "questions in one group a minute"
 SETTING_CHAT_DAY = "questions in one group a day"
 
+SETTING_NOTICES = "corrections told in a conversation a day at most, the rest summed up; 0: none"
+SETTING_NOTICES_DAYS = "days after which an answer's corrections are told no more"
+SETTING_FOLLOWS = "standing questions of one person; twice as many in one chat"
+SETTING_FOLLOW_HOURS = "hours between two answers to a standing question"
+
 SETTING_NEEDS = {
+    "notices": "Give it a number from 0",
+    "notices_days": "Give it a number of days from 1 on",
+    "follows": "Give it a number from 1",
+    "follow_hours": "Give it a number of hours such as 6 or 0.5",
     "telegram_token": "Give it the token from @BotFather, such as 123456:ABC-DEF",
     "telegram_api": "Give it the address of a Bot API server such as http://localhost:8081",
     "telegram_admins": "Give it numbers with commas between them, such as 4711,4712",
@@ -427,6 +436,22 @@ def time_left(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"
 
 
+# Standing questions in the terminal
+
+FOLLOWED_HERE = "Followed as number {number}: {question}\nSee what is new on it with: pullquote following --new"
+FOLLOWING_HEAD = ("number", "question")
+FOLLOWING_NOTHING = 'No question is followed. Follow one with: pullquote follow "what is Russia demanding?"'
+FOLLOWING_NO_NEWS = "Nothing new."
+UNFOLLOWED_HERE = "No longer followed: {question}"
+TOO_MANY_FOLLOWED = (
+    "{limit} questions are followed, which is the limit (PULLQUOTE_FOLLOWS). End one with: pullquote unfollow NUMBER"
+)
+
+
+def not_followed(number: int) -> str:
+    return f"No question is followed as number {number}. See the numbers with: pullquote following"
+
+
 # Chat
 
 WELCOME = "Ask about {articles}. /help lists what else you can do; /quit ends."
@@ -482,7 +507,10 @@ Ask a question. The next one may lean on it: “and what did Ukraine say?” Rep
 /outlet – only articles of one outlet; alone it lifts that
 /sources – outlets, dates, and how fresh the archive is
 /verify – which article has these exact words
-/export – the last answer as a citation to paste"""
+/export – the last answer as a citation to paste
+/follow – be told here when a new article answers a question; alone: the last one
+/following – the questions that are followed here; /unfollow and a number ends one
+/notices – off: not to be told here when words that I quoted no longer stand"""
 ADMIN_HELP = """\
 For you as an administrator:
 Send a document to take an article in.
@@ -499,6 +527,10 @@ COMMAND_OUTLET = "only articles of one outlet"
 COMMAND_SOURCES = "what the archive holds"
 COMMAND_VERIFY = "which article has these exact words"
 COMMAND_EXPORT = "the last answer as a citation to paste"
+COMMAND_FOLLOW = "be told when a new article answers a question"
+COMMAND_FOLLOWING = "the questions that are followed here"
+COMMAND_UNFOLLOW = "no longer follow a question, by its number"
+COMMAND_NOTICES = "on or off: be told when words that I quoted no longer stand"
 COMMAND_HELP = "what you can do here"
 
 ASK_WHAT = "Write the question behind the command, for example: /ask what did Russia demand?"
@@ -579,6 +611,34 @@ CHAT_FORGOTTEN = "Forgotten: “{title}” ({url})."
 NO_FEEDBACK = "Nobody has said anything yet."
 FEEDBACK_LINE = "{day} · {reason} · {question}"
 
+# What the bot says unasked: corrections of what it quoted, and news on standing questions
+
+CORRECTION = "A correction to my answer to “{question}”:"
+CORRECTION_THEN = "I quoted: “{quote}”"
+CORRECTION_NOW = "Since {day} it reads: “{quote}”"
+CORRECTION_NOTHING = "Since {day} nothing like it stands there."
+WITHDRAWN_ONE = "The article that I quoted is no longer in the archive; found on {day}."
+WITHDRAWN = "The article of source {number} of {count} is no longer in the archive; found on {day}."
+CORRECTIONS_ENDED = "/notices off ends such messages here."
+CORRECTIONS_MORE = "Corrections to more answers of mine here ({count}); what I quoted no longer stands:"
+NOTICES_ON = "Where words that I quoted here no longer stand, I say so here. /notices off ends that."
+NOTICES_OFF = "Nothing is said here where words that I quoted no longer stand. /notices on changes that."
+NOTICES_WHAT = "Write /notices on or /notices off."
+FOLLOWED = (
+    "Followed here as number {number}: {question}\n"
+    "When a new article answers it, I say so, at most every {hours} hours. /unfollow {number} ends that."
+)
+FOLLOWING = "Followed here; /unfollow and a number ends one:"
+FOLLOWING_NONE = "No question is followed here. /follow and a question begins it."
+FOLLOW_WHAT = "Write the question behind the command, for example: /follow what is Russia demanding?"
+FOLLOW_LIMIT = (
+    "That is too many: {limit} questions for a person and {chat} in a chat are followed. End one with /unfollow."
+)
+FOLLOW_NOT_HERE = "I cannot write here unless I am asked, so no question can be followed here."
+UNFOLLOWED = "No longer followed: {question}"
+UNFOLLOW_WHAT = "There is no such number. /following lists the questions that are followed here."
+NEWS = "New on a question followed here, number {number}: {question}"
+
 # In Slack alone, which tells a bot no language
 
 SLACK_COMMANDS = (
@@ -641,7 +701,8 @@ LANGUAGES = ("de", "es", "fr", "uk", "ru")  # besides English
 CHAT = (
     *(START, CHAT_HELP, ADMIN_HELP),
     *(COMMAND_ASK, COMMAND_NEW, COMMAND_SINCE, COMMAND_UNTIL, COMMAND_OUTLET, COMMAND_SOURCES),
-    *(COMMAND_VERIFY, COMMAND_EXPORT, COMMAND_HELP, ASK_WHAT),
+    *(COMMAND_VERIFY, COMMAND_EXPORT, COMMAND_FOLLOW, COMMAND_FOLLOWING, COMMAND_UNFOLLOW, COMMAND_NOTICES),
+    *(COMMAND_HELP, ASK_WHAT),
     *(BUTTON_NEXT, BUTTON_MORE, BUTTON_WRONG, BUTTON_BACK, WHY_WRONG, WRONG_ANSWER, WRONG_QUOTE, OUT_OF_DATE),
     *(RIGHT, THANKS),
     *(GONE, UNKNOWN_ANSWER, SOURCE_OF, NOT_FOUND, LOOKED_FOR, LOOKED_AT, CLOSEST, READ_AS),
@@ -653,6 +714,9 @@ CHAT = (
     *(STRANGER, STRANGER_NOTE, WELCOME_IN, BAD_CODE, INVITED, DEEP_LINK, ADMINS_ONLY),
     *(MINUTE_LIMIT, DAY_LIMIT, WENT_WRONG),
     *(TOO_LARGE, ADDED, NOT_ADDED, ADD_WHAT, FORGET_WHAT, CHAT_FORGOTTEN, NO_FEEDBACK, FEEDBACK_LINE),
+    *(CORRECTION, CORRECTION_THEN, CORRECTION_NOW, CORRECTION_NOTHING, WITHDRAWN_ONE, WITHDRAWN, CORRECTIONS_ENDED),
+    *(CORRECTIONS_MORE, NOTICES_ON, NOTICES_OFF, NOTICES_WHAT),
+    *(FOLLOWED, FOLLOWING, FOLLOWING_NONE, FOLLOW_WHAT, FOLLOW_LIMIT, FOLLOW_NOT_HERE, UNFOLLOWED, UNFOLLOW_WHAT, NEWS),
     *(NEW, NOTHING_ASKED, NOTHING_CITED, LAST_CITATION, WHOLE_ARTICLE, EVERYTHING),
     *(NO_DATE, BAD_DAY),
     *REASONS,

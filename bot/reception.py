@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 
 from bot import messages
 from bot.conversation import RIGHT, WRONG, Office, Person, Reply, Shown, Stored
+from bot.watchlist import Kept, Place
 from retrieval.answer import Answer
 
 KEPT = ("/add", "/forget", "/status")  # an administrator's, which may take long
@@ -147,7 +148,28 @@ def pressed(
         return conversation.stranger()[0], None
     said = conversation.vote(answer, reason) if reason else ""
     shown = conversation.opened(answer, number, min(widened, WIDEST))
+    if isinstance(shown, Shown) and (kept := _kept(office, answer, shown.number)):
+        office.store.watchlist.show_next(who.chat, answer, shown.number, kept)
     return (said, shown) if isinstance(shown, Shown) else (said or shown, None)
+
+
+def noted(office: Office, who: Person, place: Place, answer: str) -> None:
+    """Notes where an answer stands now, so that a change of what it cites can be told there; see bot.notices.Postbox.
+
+    `place.chat` is the person's; `place.topic` the thread or topic that a reply goes to. Its first citation was shown;
+    those that a button shows later are noted by `pressed`.
+    """
+    if kept := _kept(office, answer, 1):
+        office.store.watchlist.show(place, who.id, who.language, answer, 1, kept)
+
+
+def _kept(office: Office, answer: str, number: int) -> Kept | None:
+    """What is to be watched of a citation; None: nothing, or the answer is of a day gone by, on which it stood."""
+    given = office.store.given(answer)
+    if given is None or not given.marks or given.scope.as_of:
+        return None
+    mark = given.marks[number - 1]
+    return Kept(mark.url, mark.revision, mark.start, mark.end, mark.digest)
 
 
 async def until_stopped(starts: Sequence[Callable[[asyncio.Event], Awaitable[None]]]) -> None:

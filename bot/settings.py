@@ -190,6 +190,10 @@ class Settings(BaseSettings):
     person_day: int = Field(default=300, ge=1, description=messages.SETTING_PERSON_DAY)
     chat_minute: int = Field(default=30, ge=1, description=messages.SETTING_CHAT_MINUTE)
     chat_day: int = Field(default=2_000, ge=1, description=messages.SETTING_CHAT_DAY)
+    notices: int = Field(default=3, ge=0, description=messages.SETTING_NOTICES)
+    notices_days: int = Field(default=30, ge=1, le=36_500, description=messages.SETTING_NOTICES_DAYS)
+    follows: int = Field(default=10, ge=1, description=messages.SETTING_FOLLOWS)
+    follow_hours: float = Field(default=6.0, gt=0, le=8_760, description=messages.SETTING_FOLLOW_HOURS)
 
 
 Origin = Literal["default", ".env", "environment"]

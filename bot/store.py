@@ -16,6 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bot.watchlist import MIGRATION, TABLES, Watchlist
 from corpus.article import Span
 from corpus.database import engine_at, migrate, reading, writing
 from retrieval.citation import Citation
@@ -42,6 +43,7 @@ _answers = sa.Table(
     sa.Column("retrieved", sa.Text, nullable=False),  # JSON list of [url, score]
     sa.Column("position", sa.Integer, nullable=False),  # of the archive, when it was asked
     sa.Column("given", sa.Text, nullable=False),
+    sa.Column("heading", sa.Text, nullable=False),
 )
 _turns = sa.Table(
     "turns",
@@ -87,6 +89,9 @@ _usage = sa.Table(
     sa.Column("count", sa.Integer, nullable=False),
 )
 
+for _one in TABLES.sorted_tables:
+    _one.to_metadata(_tables)
+
 # Statements that take a schema from its version to the next: MIGRATIONS[0] leads from 1 to 2.
 _UNFILTERED = '{"since": null, "until": null, "outlets": [], "as_of": null}'
 MIGRATIONS = (
@@ -100,6 +105,7 @@ MIGRATIONS = (
         "DELETE FROM seen WHERE key LIKE 'update/%'",
     ),
     ("ALTER TABLE answers ADD COLUMN differing TEXT NOT NULL DEFAULT '[]'",),
+    ("ALTER TABLE answers ADD COLUMN heading TEXT NOT NULL DEFAULT ''", *MIGRATION),
 )
 
 
@@ -142,6 +148,7 @@ class Given:
     position: int
     differing: tuple[Told, ...] = ()
     given: datetime = field(default_factory=lambda: datetime.now(UTC))
+    heading: str = ""  # what stands above it, where nobody asked just then
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +179,7 @@ class Store:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
+        self.watchlist = Watchlist(engine)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -209,6 +217,7 @@ class Store:
         moved = sa.update(_turns).prefix_with("OR REPLACE").where(place.startswith(old, autoescape=True))
         with self._writing() as connection:
             connection.execute(moved.values(place=new + sa.func.substr(place, len(old) + 1)))
+        self.watchlist.move(old.rstrip(":"), new.rstrip(":"))
 
     def note_message(self, message: str, answer: str, reply: str = "") -> None:
         row = {"message": message, "answer": answer, "reply": reply}

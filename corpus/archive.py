@@ -213,6 +213,26 @@ class Archive:
             rows = connection.execute(query.order_by(_changes.c.position).limit(limit))
             return [(row.position, row.revision_id) for row in rows]
 
+    def urls(self, revision_ids: Iterable[int]) -> dict[int, str]:
+        """The address of each revision's article; one that is gone is missing from the result."""
+        query = sa.select(_revisions.c.id, _articles.c.url).join(_articles, _articles.c.id == _revisions.c.article_id)
+        with self._reading() as connection:
+            rows = connection.execute(query.where(_revisions.c.id.in_(list(revision_ids))))
+            return {row.id: row.url for row in rows}
+
+    def newest(self) -> int:
+        """The id of the revision that came in last, of those that are there; ids grow and are never given again."""
+        with self._reading() as connection:
+            return connection.scalar(sa.select(sa.func.max(_revisions.c.id))) or 0
+
+    def came_in(self, after: int, until: int, limit: int) -> list[int]:
+        """Ids, after < id <= until, of revisions that are an article's first and stand; the last `limit` to come in."""
+        new = _revisions.c.id > after, _revisions.c.id <= until
+        first = _revisions.c.number == 1, _revisions.c.until == FOREVER
+        query = sa.select(_revisions.c.id).where(*new, *first).order_by(_revisions.c.id.desc()).limit(limit)
+        with self._reading() as connection:
+            return list(connection.scalars(query))
+
     def count_passages_of_changes(self, after: int) -> int:
         """How many passages an index that stands at `after` has yet to take in."""
         waiting = sa.select(_changes.c.revision_id).where(_changes.c.position > after)

@@ -21,7 +21,7 @@ HOMES = {
     ),
     "sentence_transformers": "retrieval/encoder.py",
     **dict.fromkeys(["langchain", "langchain_core"], "retrieval/langchain.py"),
-    "sqlalchemy": "corpus/database.py",  # and the two that keep something in one
+    "sqlalchemy": "corpus/database.py",  # and those that keep something in one
     **dict.fromkeys(["telegram", "aiolimiter", "tornado"], "bot/channels/telegram.py"),
     **dict.fromkeys(["slack_bolt", "slack_sdk"], "bot/channels/slack.py"),
     "nio": "bot/channels/matrix.py",
@@ -38,7 +38,8 @@ HOMES = {
     **dict.fromkeys(["pydantic_settings", "platformdirs"], SETTINGS),
 }
 GUESTS = {
-    *((file, "sqlalchemy") for file in ("corpus/archive.py", "corpus/sources/register.py", "bot/store.py")),
+    *((f"bot/{name}.py", "sqlalchemy") for name in ("store", "watchlist")),
+    *((f"corpus/{name}.py", "sqlalchemy") for name in ("archive", "sources/register")),
     *((f"corpus/{name}.py", "lxml") for name in ("page", "sources/sitemaps", "sources/opml")),
 }
 

@@ -72,8 +72,10 @@ from bot.conversation import (
 )
 from bot.length import FIELD, around, cut, on_the_web, units
 from bot.listening import listening
-from bot.reception import Asked, Press, Seats, Turns, answered, buttons, command, pressed, read_press
+from bot.notices import Later, Unpostable, watch
+from bot.reception import Asked, Press, Seats, Turns, answered, buttons, command, noted, pressed, read_press
 from bot.settings import BadSettings, Settings
+from bot.watchlist import Place
 from corpus.archive import Revision
 from corpus.article import Span, line
 from retrieval.answer import Answer
@@ -198,7 +200,7 @@ def _shown(shown: Shown, alone: bool) -> Message:
     foot += [messages.DIFFER] if shown.differing else []
     below = [_escaped(cut(one, FIELD)) for one in foot]
     below += [f"• {_linked(cut(text, FIELD), url, SHORT_LINK)}" for text, url in reports(shown)]
-    head = understood(shown.question)
+    head = [*filter(None, [shown.heading]), *understood(shown.question)]
     blocks = _cited(shown.citation, head, below, shown.citation.quote)
     return Message(_told(shown.citation), (*blocks, *(_buttons(shown, alone) if shown.answer else ())))
 
@@ -345,6 +347,8 @@ def _shared(message: Message, user: str, question: str) -> Message:
 class Desk:
     """Answers what comes from one workspace."""
 
+    channel = "slack"
+
     def __init__(self, office: Office, client: AsyncWebClient, team: str, me: str) -> None:
         self._office, self._store, self._client, self._me = office, office.store, client, me
         self._prefix = f"slack/{team}/"
@@ -464,8 +468,8 @@ class Desk:
             who = await self._person(event["user"], channel, topic)
             if asked is None or not (addressed(event, self._me) or await self._may_ask(who)):
                 return
-            noted = await asyncio.to_thread(self._store.message, said) if edited else None
-            instead = noted[1] if noted else ""
+            known = await asyncio.to_thread(self._store.message, said) if edited else None
+            instead = known[1] if known else ""
             async with self._thinking(channel, thread):
                 reply, answer, strange = await self._work(
                     lambda: answered(self._office, who, asked, "" if instead else said), asked.text
@@ -485,6 +489,7 @@ class Desk:
         self._store.note_message(f"{place}:{event['ts']}", answer, sent)
         if answer:
             self._store.note_message(f"{place}:{sent}", answer)
+            noted(self._office, who, Place(who.chat, thread, sent), answer)
         if _direct(event["channel"]) and not event.get("thread_ts"):  # what is asked in its thread leans on it
             self._store.set_turn(f"{who.chat}:{thread}", *self._store.turn(who.place))
 
@@ -497,10 +502,12 @@ class Desk:
         channel, said = old["channel"], f"slack:{old['channel']}:{old['ts']}"
         topic = old.get("thread_ts") or ("" if _direct(channel) else old["ts"])
         async with self._turn(old["user"], channel, topic):
-            noted = await asyncio.to_thread(self._store.message, said)
-            if noted and noted[1]:
-                await self._client.chat_delete(channel=channel, ts=noted[1])
+            known = await asyncio.to_thread(self._store.message, said)
+            if known and known[1]:
+                await self._client.chat_delete(channel=channel, ts=known[1])
                 await asyncio.to_thread(self._store.note_message, said, "", "")
+                here = Place(person(old["user"], channel).chat, topic, known[1])
+                await asyncio.to_thread(self._store.watchlist.hide, here)
 
     async def _on_command(self, body: Json) -> None:
         """/ask: the answer is seen by who asked alone, and so is the conversation."""
@@ -512,6 +519,8 @@ class Desk:
             reply, answer, strange = await self._work(lambda: answered(self._office, who, asked, ""), asked.text)
             if reply is not None:
                 await self._whisper(body, _with_help(render(reply, answer, alone=True), asked))
+                if answer:
+                    await asyncio.to_thread(noted, self._office, who, Place(who.chat, topic), answer)
         if strange:
             await self._tell_admins(who)
 
@@ -554,6 +563,8 @@ class Desk:
         else:
             await asyncio.to_thread(self._store.note_message, f"slack:{channel}:thread {sent}", shown.answer)
             await asyncio.to_thread(self._store.set_turn, f"slack:{channel}:{sent}", shown.answer, Scope())
+            who = await self._person(body["user"]["id"], channel)
+            await asyncio.to_thread(noted, self._office, who, Place(who.chat, sent, sent), shown.answer)
         await self._whisper(body, None, delete_original=True)
 
     async def _on_home(self, event: Json) -> None:
@@ -575,6 +586,26 @@ class Desk:
         if not conversation.allowed():
             return messages.STRANGER, []
         return conversation.sources(), [one for _, one in self._office.archive.current(limit=HEADLINES)]
+
+    async def person(self, one: str, place: Place) -> Person:
+        """With this and `post` it is a `bot.notices.Postbox`."""
+        return await self._person(one.partition(":")[2], place.id, place.topic)
+
+    async def post(self, place: Place, what: Shown | str, language: str, key: str, again: bool) -> str:
+        """What one person alone was shown is followed up in a direct message. Slack cannot tell what it has already."""
+        alone = place.topic[:1] in ("U", "W")
+        channel, thread = (place.topic, "") if alone else (place.id, place.topic)
+        try:
+            return await self._post(channel, render(what), thread)
+        except SlackApiError as error:
+            if _why(error) in LATER:
+                raise Later(_why(error)) from error
+            raise Unpostable(_why(error)) from error
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Later(str(error)) from error
+
+    async def watch(self) -> None:
+        await watch(self._office, self, self._seats)
 
     async def _may_ask(self, who: Person) -> bool:
         """What is not even said to the bot is no reason to turn somebody away in front of others."""
@@ -716,8 +747,11 @@ async def serve(office: Office, settings: Settings, stop: asyncio.Event) -> None
         raise BadSettings(messages.NO_SLACK_WAY)
     async with opened(office, settings) as (app, desk):
         await desk.resume()  # before anything new can come, or that would be taken for a rest too
+        watching = asyncio.create_task(desk.watch())
         async with _socket(app, settings) if settings.slack_app_token else _http(app, settings):
             await stop.wait()
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
         await desk.finish()
 
 

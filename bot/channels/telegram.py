@@ -27,7 +27,15 @@ from telegram import (
 )
 from telegram import Message as Post
 from telegram.constants import ChatAction, ParseMode
-from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, NetworkError, TelegramError
+from telegram.error import (
+    BadRequest,
+    ChatMigrated,
+    Forbidden,
+    InvalidToken,
+    NetworkError,
+    RetryAfter,
+    TelegramError,
+)
 from telegram.ext import AIORateLimiter, Application, ApplicationBuilder, BaseUpdateProcessor, TypeHandler
 from telegram.helpers import create_deep_linked_url
 
@@ -52,9 +60,11 @@ from bot.conversation import (
     understood,
 )
 from bot.length import FIELD, around, cut, on_the_web, units
-from bot.reception import Asked, Seats, Turns, answered, pressed
+from bot.notices import Later, Unpostable, watch
+from bot.reception import Asked, Seats, Turns, answered, noted, pressed
 from bot.settings import BadSettings, Settings
 from bot.store import Store
+from bot.watchlist import Place
 from corpus.archive import Revision
 from corpus.article import Span, line
 from corpus.sources.files import MAX_DOCUMENT
@@ -88,6 +98,10 @@ COMMANDS = {
     "sources": messages.COMMAND_SOURCES,
     "verify": messages.COMMAND_VERIFY,
     "export": messages.COMMAND_EXPORT,
+    "follow": messages.COMMAND_FOLLOW,
+    "following": messages.COMMAND_FOLLOWING,
+    "unfollow": messages.COMMAND_UNFOLLOW,
+    "notices": messages.COMMAND_NOTICES,
     "help": messages.COMMAND_HELP,
 }
 OURS = {*COMMANDS, "start", "add", "forget", "status", "feedback", "invite"}
@@ -172,7 +186,7 @@ def render(reply: Reply, language: str = "", answer: str = "", bot: str = "") ->
 
 def _shown(shown: Shown, language: str) -> Message:
     """What was understood, the answer, the passage around it, where that stands."""
-    head = understood(shown.question, language)
+    head = [*filter(None, [shown.heading]), *understood(shown.question, language)]
     foot = [cut(one, FIELD) for one in notes(shown, language)]
     if shown.count > 1:
         foot.append(messages.say(messages.SOURCE_OF, language, number=shown.number, count=shown.count))
@@ -361,12 +375,50 @@ class Order(BaseUpdateProcessor):
         """Nothing to put away."""
 
 
+class Outgoing:
+    """What the bot says unasked; a `bot.notices.Postbox`. Telegram cannot tell whether something was posted before."""
+
+    channel = "telegram"
+
+    def __init__(self, bot: Bot, store: Store) -> None:
+        self._bot, self._store = bot, store
+
+    async def person(self, person: str, place: Place) -> Person:
+        return Person(person, place.chat, place.topic)
+
+    async def post(self, place: Place, what: Shown | str, language: str, key: str, again: bool) -> str:
+        message = render(what, language)
+        reply = ReplyParameters(int(place.message), allow_sending_without_reply=True) if place.message else None
+        try:
+            sent = await self._bot.send_message(
+                int(place.id),
+                message.html,
+                ParseMode.HTML,
+                reply_markup=message.buttons,
+                link_preview_options=PREVIEW,
+                reply_parameters=reply,
+                message_thread_id=int(place.topic) if place.topic else None,
+            )
+        except ChatMigrated as error:
+            moved = f"telegram:{error.new_chat_id}"
+            await asyncio.to_thread(self._store.move, f"{place.chat}:", f"{moved}:")
+            return await self.post(Place(moved, place.topic), what, language, key, again)
+        except (Forbidden, BadRequest) as error:
+            raise Unpostable(str(error)) from error
+        except RetryAfter as error:
+            wait = error.retry_after
+            raise Later(str(error), wait if isinstance(wait, int) else wait.total_seconds()) from error
+        except TelegramError as error:
+            raise Later(str(error)) from error
+        return str(sent.message_id)
+
+
 class Desk:
     """Answers the updates of one bot."""
 
-    def __init__(self, app: App, office: Office, inbox: Inbox) -> None:
+    def __init__(self, app: App, office: Office, inbox: Inbox, seats: Seats) -> None:
         self._app, self._office, self._store, self._inbox = app, office, office.store, inbox
-        self._seats = Seats(office.seats)
+        self._seats = seats
         self._unheard = 0  # who is about to see that the bot is typing
 
     async def on_update(self, update: Update, _context: object) -> None:
@@ -424,6 +476,7 @@ class Desk:
         await asyncio.to_thread(self._store.note_message, said, answer, str(sent))
         if answer:
             await asyncio.to_thread(self._store.note_message, f"telegram:{post.chat_id}:{sent}", answer)
+            await asyncio.to_thread(noted, self._office, who, Place(who.chat, who.topic, str(sent)), answer)
         if strange:
             await self._note(who)
 
@@ -575,9 +628,12 @@ def _harmless() -> Iterator[None]:
             raise
 
 
-def application(office: Office, token: str, api: str = "") -> App:
-    """The bot, ready to be run. `api`: the address of another Bot API server, without /bot."""
-    inbox = Inbox(office.store, token.partition(":")[0])
+def application(office: Office, token: str, api: str = "", *, watching: bool = False) -> App:
+    """The bot, ready to be run. `api`: the address of another Bot API server, without /bot. `watching`: it speaks
+    unasked too, from `post_init` to `post_stop`.
+    """
+    inbox, seats = Inbox(office.store, token.partition(":")[0]), Seats(office.seats)
+    tasks: list[asyncio.Task[None]] = []
     builder = ApplicationBuilder().token(token).rate_limiter(Patient(max_retries=3)).job_queue(None)
     if api:
         builder = builder.base_url(f"{api.rstrip('/')}/bot").base_file_url(f"{api.rstrip('/')}/file/bot")
@@ -585,11 +641,19 @@ def application(office: Office, token: str, api: str = "") -> App:
     async def begin(app: App) -> None:
         await _introduce(app)
         await inbox.resume(app.bot)
+        if watching:
+            tasks.append(asyncio.create_task(watch(office, Outgoing(app.bot, office.store), seats)))
+
+    async def end(_: App) -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     # A few connections, and time to wait for one: two hundred handshakes at once take longer than the messages.
     builder = builder.connection_pool_size(CONNECTIONS).pool_timeout(60)
-    app = builder.update_queue(inbox).concurrent_updates(Order(inbox)).post_init(begin).build()
-    desk = Desk(app, office, inbox)
+    builder = builder.update_queue(inbox).concurrent_updates(Order(inbox))
+    app = builder.post_init(begin).post_stop(end).build()
+    desk = Desk(app, office, inbox, seats)
     app.add_handler(TypeHandler(Update, desk.on_update))
     app.add_error_handler(desk.on_error)
     return app
@@ -607,7 +671,7 @@ def run(office: Office, settings: Settings, webhook: str = "", port: int = 8443)
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", level=logging.INFO)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # its lines hold the token
     token = settings.telegram_token.get_secret_value() if settings.telegram_token else ""
-    app = application(office, token, settings.telegram_api)
+    app = application(office, token, settings.telegram_api, watching=True)
     with _foreseen(webhook):
         if webhook:
             path = urlsplit(webhook).path.lstrip("/")
@@ -621,9 +685,11 @@ async def serve(office: Office, settings: Settings, stop: asyncio.Event) -> None
     """By polling, until `stop` is set; what came before is answered first. Raises BadSettings as `run` does."""
     logging.getLogger("httpx").setLevel(logging.WARNING)  # its lines hold the token
     token = settings.telegram_token.get_secret_value() if settings.telegram_token else ""
-    app = application(office, token, settings.telegram_api)
+    app = application(office, token, settings.telegram_api, watching=True)
     with _foreseen():
         async with app, AsyncExitStack() as ends:
+            if app.post_stop:
+                ends.push_async_callback(app.post_stop, app)
             if app.post_init:
                 await app.post_init(app)
             await app.start()
