@@ -11,24 +11,20 @@ _OPINION = (
     r"|opini[ãa]o|opinie|мнени[ея]|думк[аи]|блоги|колонки|yazarlar|g[öo]r[üu][şs]"
 )
 _PRESS = r"press-?releases?|news-?releases?|pressemitteilung(?:en)?|communiqu[ée]s?(?:-de-presse)?|comunicati-stampa"
-_SECTIONS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
-    (kind, re.compile(pattern, re.IGNORECASE))
-    for kind, pattern in (
-        ("opinion", _OPINION),
-        ("press release", _PRESS),
-        ("live", r"live-?blogs?|live-news|live-updates?|live|liveticker|en-direct|en-vivo"),
-        ("correction", r"corrections?(?:-(?:and-)?clarifications?)?"),
-    )
+_IN_SECTIONS: tuple[tuple[Kind, str], ...] = (
+    ("opinion", _OPINION),
+    ("press release", _PRESS),
+    ("live", r"live-?blogs?|live-news|live-updates?|live|liveticker|en-direct|en-vivo"),
+    ("correction", r"corrections?(?:-(?:and-)?clarifications?)?"),
 )
-_HEADS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
-    (kind, re.compile(rf"\W?(?:{pattern})\s*[:|]", re.IGNORECASE))
-    for kind, pattern in (
-        ("opinion", r"opinion|editorial|comment|kommentar|meinung|opinión|tribune|opinione|opinião|opinie|мнение"),
-        ("press release", r"press release|pressemitteilung|communiqué(?: de presse)?|comunicato stampa"),
-        ("live", r"live(?: updates?| blog)?|liveticker|en direct|en vivo"),
-        ("correction", r"corrections?|clarification|berichtigung"),
-    )
+_SECTIONS = tuple((kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _IN_SECTIONS)
+_IN_FRONT: tuple[tuple[Kind, str], ...] = (
+    ("opinion", r"opinion|editorial|comment|kommentar|meinung|opinión|tribune|opinione|opinião|opinie|мнение"),
+    ("press release", r"press release|pressemitteilung|communiqué(?: de presse)?|comunicato stampa"),
+    ("live", r"live(?: updates?| blog)?|liveticker|en direct|en vivo"),
+    ("correction", r"corrections?|clarification|berichtigung"),
 )
+_HEADS = tuple((kind, re.compile(rf"\W?(?:{pattern})\s*[:|]", re.IGNORECASE)) for kind, pattern in _IN_FRONT)
 _AGENCY = r"associated press|the associated press|ap|reuters|afp|agence france-presse|dpa|efe|ansa|upi|xinhua|tass"
 _BY_AGENCY = re.compile(_AGENCY, re.IGNORECASE)
 _DATELINE = re.compile(rf"[^\n]{{0,60}}\((?:{_AGENCY})\)", re.IGNORECASE)

@@ -201,7 +201,7 @@ def _addresses(node: dict[str, Any]) -> Iterator[str]:
 
 
 def _values(nodes: Iterable[dict[str, Any]], *names: str) -> list[object]:
-    found = []
+    found: list[object] = []
     for node in nodes:
         for name in names:
             value = node.get(name)
