@@ -266,6 +266,7 @@ def reindex(wait: float, as_json: bool) -> None:
 @cli.command()
 @click.argument("question", nargs=-1)
 @_filters
+@click.option("--undated", is_flag=True, help="With dates asked for: articles without a date too.")
 @click.option("-k", "citations", type=click.IntRange(1, 3), help="Citations at most.")
 @click.option(
     "--batch", type=click.File("rb"), metavar="FILE", help="Answer the questions of a file of JSON lines, or of -."
@@ -279,6 +280,7 @@ def ask(
     until: date | None,
     outlets: tuple[str, ...],
     as_of: date | None,
+    undated: bool,
     citations: int | None,
     batch: IO[bytes] | None,
     explain: bool,
@@ -293,7 +295,7 @@ def ask(
     if bool(question) == bool(batch):
         raise click.UsageError("Give either a question or --batch FILE.")
     with _house(sample, stays=bool(batch)) as house:
-        scope = _scope(since, until, outlets, as_of)
+        scope = _scope(since, until, outlets, as_of, undated)
         limit = citations or house.settings.citations
         answer = _answering(house).ask
         if batch:
@@ -348,11 +350,13 @@ def _show(answer: "Answer", explain: bool, js: bool, name: object = None) -> Non
         terminal.explain(answer)
 
 
-def _scope(since: date | None, until: date | None, outlets: Sequence[str], as_of: date | None) -> "Scope":
+def _scope(
+    since: date | None, until: date | None, outlets: Sequence[str], as_of: date | None, undated: bool = False
+) -> "Scope":
     from corpus.article import line
     from retrieval.scope import Scope
 
-    return Scope(since, until, tuple(filter(None, map(line, outlets))), as_of)
+    return Scope(since, until, tuple(filter(None, map(line, outlets))), as_of, undated=undated)
 
 
 def _answering(house: "House") -> "Desk":

@@ -10,7 +10,7 @@ from typing import Any
 
 import tantivy
 
-from retrieval.scope import FIELD_NAMES, STANDING, Entry, Scope, outlet_code
+from retrieval.scope import FIELD_NAMES, STANDING, UNDATED, Entry, Scope, outlet_code
 from retrieval.vectors import Stamp, WrongIndex, failure, read_json, write_json
 
 TITLE_WEIGHT = 0.5
@@ -143,7 +143,8 @@ def _any_word(question: str) -> Any:
 def _limits(scope: Scope) -> list[Any]:
     """The scope as queries that filter without scoring."""
     first, last = scope.days
-    limits = [_between("day", first, last)] if scope.since or scope.until else []
+    days = [_between("day", first, last), *([_between("day", UNDATED, UNDATED)] if scope.undated else [])]
+    limits = [_any_of(days)] if scope.since or scope.until else []
     if scope.as_of:
         day = scope.as_of.toordinal()
         limits += [_between("since", 0, day), _between("until", day + 1, STANDING)]
@@ -156,7 +157,11 @@ def _limits(scope: Scope) -> list[Any]:
 
 def _one_of(field: str, values: Iterable[int]) -> Any:
     terms = [tantivy.Query.term_query(_schema(), field, value) for value in values]
-    return tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms])
+    return _any_of(terms)
+
+
+def _any_of(queries: Sequence[Any]) -> Any:
+    return tantivy.Query.boolean_query([(tantivy.Occur.Should, query) for query in queries])
 
 
 def _between(field: str, low: int, high: int) -> Any:

@@ -26,6 +26,7 @@ class Scope:
     outlets: tuple[str, ...] = ()
     as_of: date | None = None  # the archive as it stood at the end of this day
     revisions: tuple[int, ...] = ()  # ids: only the articles that an earlier answer cites
+    undated: bool = False  # whether articles without a date pass a filter by dates
 
     @property
     def narrow(self) -> bool:
@@ -33,7 +34,7 @@ class Scope:
 
     @property
     def days(self) -> tuple[int, int]:
-        """First and last day of publication as ordinals. Undated articles are outside any dates that are asked for."""
+        """First and last day of publication as ordinals. Undated articles are outside of them, whatever is asked for."""
         first = self.since.toordinal() if self.since else UNDATED + (self.until is not None)
         last = self.until.toordinal() if self.until else STANDING
         return first, last
@@ -41,6 +42,8 @@ class Scope:
     def mask(self, fields: Fields) -> NDArray[np.bool_]:
         first, last = self.days
         inside = (fields["day"] >= first) & (fields["day"] <= last)
+        if self.undated:
+            inside |= fields["day"] == UNDATED
         if self.as_of:
             day = self.as_of.toordinal()
             inside &= (fields["since"] <= day) & (day < fields["until"])

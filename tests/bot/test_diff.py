@@ -21,7 +21,10 @@ from retrieval.citation import Citation, cite
 from retrieval.question import Question
 
 URL = "https://n.example/bridge"
-OLD = "The bridge opened on Friday.\n\nIt cost 12 million, the mayor said.\n\nThe ferry made its last trip at noon that day."
+OLD = (
+    "The bridge opened on Friday.\n\nIt cost 12 million, the mayor said.\n\n"
+    "The ferry made its last trip at noon that day."
+)
 NOTE = "Correction: An earlier version of this article misstated the price."
 NEW = OLD.replace("12", "14") + f"\n\n{NOTE}"
 MOVED = "\n\n".join([*OLD.split("\n\n")[1:], OLD.split("\n\n")[0]])
@@ -127,8 +130,8 @@ def test_show_and_list_tell_what_the_source_says_besides(data: Path) -> None:
     fields: dict[str, Any] = {"section": "Region", "language": "en", "kind": "opinion", "paywalled": True}
     stored(data, replace(BRIDGE, text=NEW, modified=modified, dated_by="file", **fields))
     assert run("show", "bridge").stdout.splitlines()[3:5] == [
-        "opinion · section Region · language en · behind a paywall · changed by its outlet on 3 May 2025, 08:00 UTC-04:00"
-        " · dated by its file",
+        "opinion · section Region · language en · behind a paywall · changed by its outlet on 3 May 2025, "
+        "08:00 UTC-04:00 · dated by its file",
         f"The article carries a correction note: {NOTE}",
     ]
     shown = json.loads(run("show", "bridge", "--json").stdout)

@@ -47,6 +47,7 @@ ABOVE = "The bridge opened on Friday.\n\nIt holds, the mayor said.\n\n"
         "От редакции: в тексте исправлена ошибка в имени мэра.",
         "Виправлення: міст коштував 14 мільйонів, а не 12.",
         "У попередній версії цієї статті йшлося про 12 мільйонів.",
+        "Sprostowanie: most kosztował 14 milionów, nie 12.",
         "Düzeltme: Köprü 12 değil 14 milyona mal oldu.",
         "Bu haberin önceki versiyonunda köprünün 12 milyona mal olduğu yazıyordu.",
     ],

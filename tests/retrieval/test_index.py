@@ -170,6 +170,8 @@ def test_undated_articles_are_outside_any_dates_that_are_asked_for(house: House)
     assert house.near("talks") == ["Report 1"]
     assert house.near("talks", Scope(until=date(2030, 1, 1))) == []
     assert house.worded("withdrawal", Scope(until=date(2030, 1, 1))) == []
+    asked_for = Scope(until=date(2030, 1, 1), undated=True)
+    assert house.near("talks", asked_for) == house.worded("withdrawal", asked_for) == ["Report 1"]
 
 
 def test_a_forgotten_article_is_gone_from_both(house: House) -> None:

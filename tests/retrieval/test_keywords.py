@@ -113,6 +113,7 @@ def test_no_known_word_finds_nothing(keywords: Keywords) -> None:
         (Scope(), {3, 5}),
         (Scope(since=date(2025, 5, 20)), {3}),
         (Scope(until=date(2025, 5, 30)), {3}),  # the undated one is outside any dates
+        (Scope(until=date(2025, 5, 30), undated=True), {3, 5}),
         (Scope(until=date(2025, 5, 17)), set()),
         (Scope(as_of=date(2025, 5, 17)), {3, 4, 5}),
         (Scope(as_of=date(2025, 5, 18)), {3, 5}),
