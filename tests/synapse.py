@@ -63,7 +63,7 @@ def installed(say: Callable[[str], None] = lambda _: None) -> Path:
 
 def _install(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    options = ["-q", "--only-binary", ":all:", "--no-input"]
+    options = ["-q", "--only-binary", ":all:", "--no-input", "--retries", "1"]
     pip: list[str | Path] = [folder / "bin" / "python", "-m", "pip", "install", *options]
     commands: Sequence[Sequence[str | Path]] = (
         [sys.executable, "-m", "venv", folder],

@@ -632,15 +632,17 @@ class Desk:
             with suppress(Refused, aiohttp.ClientError, TimeoutError):
                 await self._answer(post, render(messages.say(messages.WENT_WRONG, id=name)), name)
 
-    async def _on_message(self, post: Post, said_by: str, instead: str = "") -> None:
-        """`said_by`: the event that said it, which is another than the message where that was edited; `instead`: the
-        answer that the new one takes the place of.
+    async def _on_message(self, post: Post, said_by: str) -> None:
+        """`said_by`: the event that said it, which is another than the message where that was edited: then the answer
+        is edited, or one that was not answered yet gets a new one.
         """
         asked, said = to_question(post, self._me), f"matrix:{post.room}:{post.id}"
         who = person(post.sender, post.room, post.topic)
         async with self._turns.turn(f"user {post.sender}", f"place {who.place}", f"message {said}"):
             if asked is None or not (addressed(post, self._me) or await self._may_ask(who)):
                 return
+            noted = await asyncio.to_thread(self._store.message, said) if said_by != post.id else None
+            instead = noted[1] if noted else ""
             async with self._typing(post.room):
                 asked = await self._with_context(asked, post)
                 reply, answer, strange = await self._seats.work(
@@ -678,25 +680,23 @@ class Desk:
             self._store.set_turn(replace(who, topic=post.root).place, *self._store.turn(who.place))
 
     async def _on_edited(self, edit: Post) -> None:
-        """An edited question gets its answer edited; one that was not answered yet, a new one."""
+        """Only who said it may edit it, which a server need not see to."""
         before = read(await self._fetch(edit.room, edit.edits), edit.room, edit.direct, self._me)
         if before is None or before.sender != edit.sender or before.body == edit.body:
             return
         post = replace(before, body=edit.body, named=edit.named, kind=edit.kind)
         if post.kind != "m.text" or to_question(post, self._me) is None or not self._followed(post):
             return
-        async with self._turns.turn(f"message matrix:{post.room}:{post.id}"):  # is answered, if it is being answered
-            noted = await asyncio.to_thread(self._store.message, f"matrix:{post.room}:{post.id}")
-        await self._on_message(post, edit.id, noted[1] if noted else "")
+        await self._on_message(post, edit.id)
 
     async def _on_redaction(self, room: str, gone: str, redaction: str) -> None:
-        """The answer goes with its question."""
+        """The answer goes with its question, which is answered no more if it waits for that."""
         said = f"matrix:{room}:{gone}"
         async with self._turns.turn(f"message {said}"):
             noted = await asyncio.to_thread(self._store.message, said)
             if noted and noted[1]:
                 await self._call(lambda: self._client.room_redact(room, noted[1], tx_id=_key(redaction)))
-                await asyncio.to_thread(self._store.note_message, said, "", "")
+            await asyncio.to_thread(self._store.note_message, said, "", "")
 
     async def _on_reaction(self, room: str, user: str, target: str, answer: str, key: str, reaction: str) -> None:
         """Votes are taken in silence: the reaction itself is seen."""

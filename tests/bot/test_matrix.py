@@ -374,6 +374,26 @@ async def test_an_edited_question_edits_its_answer_and_a_redacted_one_takes_it_a
     assert office.desk.asked == [REFUSED, DEMAND, DEMAND]
 
 
+async def test_what_is_edited_or_redacted_before_it_is_answered(
+    server: Synapse, office: Office, archive: Archive, bot: Person, ada: Person, tmp_path: Path
+) -> None:
+    async with running(server, replace(office, desk=Desk(archive, 1.0)), bot, tmp_path):
+        room = await hall(ada, bot)
+        first = await ada.say(room, DEMAND)
+        edited, redacted = await ada.say(room, REFUSED), await ada.say(room, "and Ukraine?")
+        await ada.edit(room, edited, DEMAND)
+        await ada.redact(room, redacted)
+
+        async def final() -> bool:
+            return [one.body.splitlines()[0] for one in await ada.answers(room, bot.id)] == [QUOTE, QUOTE]
+
+        await until(final)
+        last = await ada.say(room, "sources")
+        await answered(ada, room, last)
+        said = await ada.answers(room, bot.id)
+    assert [one.thread for one in said] == [first, edited, last]
+
+
 async def test_after_a_restart_the_device_is_the_same_and_nothing_is_answered_twice(
     server: Synapse, office: Office, bot: Person, ada: Person, bo: Person, tmp_path: Path
 ) -> None:
