@@ -1,5 +1,6 @@
 """One archive and all that answers from it, built from the settings: the parts that `cli.py` composes."""
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,9 +18,11 @@ from retrieval.models import load_pointer
 from retrieval.vectors import Vectors, read_json
 
 if TYPE_CHECKING:
+    from corpus.sources.register import Freshness, Register
     from retrieval.desk import Desk
     from retrieval.search import Search
 
+SOURCES = "sources.sqlite"
 BULK = 300  # passages from which it pays to start a quicker engine than the one for questions
 
 
@@ -40,6 +43,20 @@ class House:
     def archive(self) -> Archive:
         url = None if self.sample else self.settings.archive
         return open_archive(url.get_secret_value() if url else self.folder / "archive.sqlite")
+
+    @cached_property
+    def register(self) -> "Register":
+        """What is known of the sources."""
+        from corpus.sources.register import open_register  # here: a question visits none
+
+        return open_register(self.folder / SOURCES)
+
+    def freshness(self) -> "Freshness | None":
+        """How far the archive follows its sources; None where it has none."""
+        if not (self.folder / SOURCES).exists():
+            return None
+        found = self.register.freshness(time.time())
+        return found if found.sources else None
 
     @cached_property
     def vectors(self) -> Vectors:
@@ -153,8 +170,9 @@ class House:
     def close(self) -> None:
         if "vectors" in self.__dict__:
             self.vectors.close()
-        if "archive" in self.__dict__:
-            self.archive.close()
+        for kept in ("archive", "register"):
+            if kept in self.__dict__:
+                self.__dict__[kept].close()
 
 
 @contextmanager

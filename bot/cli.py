@@ -7,7 +7,7 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -20,13 +20,16 @@ from bot import messages
 
 if TYPE_CHECKING:
     from bot.build import House
+    from bot.newsroom import Newsroom
     from bot.settings import Settings
     from bot.store import Store
     from bot.watchlist import Follow
     from corpus.archive import Revision
     from corpus.changes import Changes
     from corpus.intake import Report
+    from corpus.rounds import Round
     from corpus.sources.files import Item
+    from corpus.sources.finding import Offer
     from retrieval.answer import Answer
     from retrieval.desk import Desk
     from retrieval.scope import Scope
@@ -68,11 +71,13 @@ def _foreseen() -> tuple[type[Exception], ...]:
     from corpus.article import BadArticle
     from corpus.database import DatabaseError
     from corpus.intake import Busy
+    from corpus.sources.register import NoSuchSource
     from retrieval.models import BadModel
     from retrieval.question import BadQuestion
     from retrieval.vectors import WrongIndex
 
-    return BadSettings, DatabaseError, NoSuchArticle, BadArticle, Busy, BadModel, BadQuestion, WrongIndex
+    archive = (DatabaseError, NoSuchArticle, BadArticle, Busy, NoSuchSource)
+    return (*archive, BadSettings, BadModel, BadQuestion, WrongIndex)
 
 
 class Day(click.ParamType[date]):
@@ -141,18 +146,221 @@ def ingest(paths: tuple[str, ...], dry_run: bool, wait: float, as_json: bool) ->
 
 
 @cli.command()
-@click.argument("urls", nargs=-1, required=True, metavar="URL...")
+@click.argument("named", nargs=-1, required=True, metavar="URL...")
+@click.option("--yes", is_flag=True, help="Add every feed that a site names, without asking.")
 @click.option("--dry-run", is_flag=True, help="Only say what would happen.")
 @wait_option
 @as_json
-def add(urls: tuple[str, ...], dry_run: bool, wait: float, as_json: bool) -> None:
-    """Take in pages of the web: each address is fetched, its article stored. Only public addresses are fetched."""
-    from bot.settings import networks
-    from corpus.sources.web import pages
+def add(named: tuple[str, ...], yes: bool, dry_run: bool, wait: float, as_json: bool) -> None:
+    """Take in pages of the web, and make feeds and sitemaps sources that `refresh` and `run` visit again and again.
 
-    with _house() as house, _alone(house, wait):
-        report = _taken_in(house, pages(urls, networks(house.settings.fetch_private)), dry_run)
-    _tell(report, dry_run, as_json)
+    URL: a page, a feed, a sitemap, a site whose feeds are offered for choosing, or a file of feeds.opml. Only public
+    addresses are fetched.
+    """
+    from bot.newsroom import Added
+
+    added = Added()
+    choose = (lambda url, offers: offers) if yes else _choose
+    with _house() as house, _newsroom(house, wait, dry_run) as newsroom, _interruptible(added.round.taken):
+        newsroom.add(named, choose, added, dry_run)
+    if not as_json:
+        for one, new in added.sources:
+            click.echo(messages.source_added(one.title, one.url, one.kind, new, dry_run))
+    more = {
+        "sources": [{**asdict(one), "new": new} for one, new in added.sources],
+        "offered": [{"at": url, "feeds": [asdict(one) for one in offers]} for url, offers in added.offered],
+    }
+    for url, offers in added.offered:
+        click.echo(messages.not_chosen(url, offers[0].url), err=True)
+    quiet = bool(added.sources or added.offered) and not (added.round.taken.counts or added.round.taken.problems)
+    _tell_round(added.round, dry_run, as_json, more, quiet=quiet, failed=bool(added.offered))
+
+
+def _choose(url: str, offers: Sequence["Offer"]) -> Sequence["Offer"]:
+    """From the feeds of a site, by a person where there is one; all are named in any case."""
+    from bot.channels import terminal
+
+    click.echo(messages.offered(url), err=True)
+    rows = [(str(number), one.kind, messages.printable(one.title), one.url) for number, one in enumerate(offers, 1)]
+    terminal.table(rows, messages.OFFER_HEAD, wraps=(2, 3), stderr=True)
+    while sys.stdin.isatty():
+        said = click.prompt(messages.CHOOSE, default="", show_default=False, err=True).strip().lower()
+        numbers = (
+            range(1, len(offers) + 1) if said == "all" else [int(n) for n in said.split(",") if n.strip().isdigit()]
+        )
+        if all(1 <= number <= len(offers) for number in numbers) and (numbers or not said):
+            return [offers[number - 1] for number in numbers]
+        click.echo(messages.NOT_A_CHOICE.format(count=len(offers)), err=True)
+    return ()
+
+
+# Sources
+
+
+@cli.group(invoke_without_command=True)
+@as_json
+@click.pass_context
+def feeds(context: click.Context, as_json: bool) -> None:
+    """List the sources: when each was had last, its newest article, its rhythm, and what is wrong with it."""
+    if context.invoked_subcommand:
+        return
+    with _house() as house:
+        from bot.sources import as_objects, as_rows
+
+        found = house.register.sources()
+        if as_json:
+            for row in as_objects(found):
+                _print_json(row)
+            return
+    from bot.channels import terminal
+
+    if not found:
+        click.echo(messages.NO_SOURCES)
+        return
+    terminal.table(as_rows(found), messages.SOURCES_HEAD, wraps=(1, 7))
+
+
+@feeds.command("export")
+@click.argument("file", required=False, type=click.File("wb", atomic=True), default="-")
+def feeds_export(file: IO[bytes]) -> None:
+    """Write the feeds and sitemaps as OPML, which other readers take, and `add` too."""
+    from bot.newsroom import exported
+
+    with _house() as house:
+        file.write(exported(house.register.sources()))
+
+
+@feeds.command("remove")
+@click.argument("source")
+@as_json
+def feeds_remove(source: str, as_json: bool) -> None:
+    """Visit a source no longer. SOURCE: its number, its address, or part of its title. Its articles stay."""
+    with _house() as house:
+        found = house.register.source(source)
+        house.register.remove(found)
+    if as_json:
+        _print_json({"removed": found.url, "title": found.title})
+    else:
+        click.echo(messages.printable(messages.REMOVED.format(name=found.name, url=found.url)))
+
+
+@cli.command()
+@click.option("--all", "everything", is_flag=True, help="Look at every page that is known, not only at those due.")
+@wait_option
+@as_json
+def refresh(everything: bool, wait: float, as_json: bool) -> None:
+    """Visit every source once, take in what is new, and look whether recent pages have changed.
+
+    Exit code 1 where a source or a page could not be had; the reasons stand at the end.
+    """
+    from corpus.rounds import Round
+
+    report = Round()
+    with _house() as house, _newsroom(house, wait) as newsroom, _interruptible(report.taken):
+        newsroom.refresh(report, everything=everything)
+    _tell_round(report, False, as_json)
+
+
+@cli.command()
+@click.argument("folder", type=click.Path())
+@click.option(
+    "--withdraw/--keep", default=False, help="Whether the articles of a deleted file go too. Default: they stay."
+)
+@click.option("--once", is_flag=True, help="Look once and end.")
+@wait_option
+@as_json
+def watch(folder: str, withdraw: bool, once: bool, wait: float, as_json: bool) -> None:
+    """Take in what lies in FOLDER, and go on: new, changed, moved and deleted files are noticed within seconds.
+
+    The folder becomes a source: `run` and `refresh` look at it too, until `feeds remove FOLDER`.
+    """
+    import time
+
+    from bot.newsroom import POLL, watched
+    from corpus.rounds import Round
+
+    with _house() as house, _newsroom(house, wait) as newsroom:
+        path = watched(folder)
+        house.register.add(path, "folder", "", time.time(), withdraw=withdraw)
+        source = house.register.source(path)
+        failed = False
+        if not once:
+            click.echo(messages.printable(messages.WATCHING.format(folder=path)), err=True)
+        while True:
+            report = Round()
+            with _interruptible(report.taken):
+                newsroom.look(source, report)
+            if once:
+                _tell_round(report, False, as_json)
+                return
+            if report.taken.counts or report.taken.problems or report.missing or report.withdrawn:
+                failed |= _told_round(report, False, as_json)
+            time.sleep(POLL)
+
+
+@contextmanager
+def _newsroom(house: "House", wait: float, dry: bool = False) -> Iterator["Newsroom"]:
+    from bot.newsroom import WAIT, Newsroom
+    from bot.progress import shown
+
+    _ = house.archive  # whether it opens matters more than anything that comes
+    with shown(messages.READ if dry else messages.STORED) as progress:
+        newsroom = Newsroom(
+            house,
+            progress=lambda _: progress.read(),
+            catch_up=lambda: _catch_up(house, progress),
+            wait=max(wait, WAIT),
+        )
+        try:
+            yield newsroom
+        finally:
+            newsroom.close()
+
+
+@contextmanager
+def _interruptible(report: "Report") -> Iterator[None]:
+    """Ctrl-C says what is stored."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo(messages.interrupted(report.counts), err=True)
+        raise click.exceptions.Exit(130) from None
+
+
+def _tell_round(
+    report: "Round",
+    dry: bool,
+    as_json: bool,
+    more: dict[str, Any] | None = None,
+    *,
+    quiet: bool = False,
+    failed: bool = False,
+) -> None:
+    """As `_tell`, with what was visited; `quiet`: nothing is said of articles."""
+    failed |= _told_round(report, dry, as_json, more, quiet=quiet)
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+def _told_round(
+    report: "Round", dry: bool, as_json: bool, more: dict[str, Any] | None = None, *, quiet: bool = False
+) -> bool:
+    """Whether something failed."""
+    counts = ("visited", "unchanged", "waiting", "withdrawn", "missing")
+    if as_json:
+        _print_json({**_as_object(report.taken), **{name: getattr(report, name) for name in counts}, **(more or {})})
+        return bool(report.taken.problems)
+    if report.visited:
+        click.echo(messages.went_round(report.visited, report.unchanged))
+    if not quiet and (report.taken.counts or report.taken.problems or not report.visited):
+        _tell_lines(report.taken, dry)
+    if report.withdrawn:
+        click.echo(messages.withdrawn(report.withdrawn))
+    if report.missing:
+        click.echo(messages.kept_files(report.missing))
+    if report.waiting:
+        click.echo(messages.waiting_pages(report.waiting))
+    return bool(report.taken.problems)
 
 
 def _taken_in(house: "House", items: Iterator["Item"], dry: bool) -> "Report":
@@ -189,17 +397,19 @@ def _prepare_model(house: "House") -> None:
 def _tell(report: "Report", dry: bool, as_json: bool) -> None:
     """What an intake did; exit code 1 where something was not taken in."""
     if as_json:
-        _print_json(
-            {
-                "counts": dict(report.counts),
-                "notes": [asdict(note) for note in report.notes],
-                "problems": [asdict(problem) for problem in report.problems],
-            }
-        )
+        _print_json(_as_object(report))
     else:
         _tell_lines(report, dry)
     if report.problems:
         raise click.exceptions.Exit(1)
+
+
+def _as_object(report: "Report") -> dict[str, Any]:
+    return {
+        "counts": dict(report.counts),
+        "notes": [asdict(note) for note in report.notes],
+        "problems": [asdict(problem) for problem in report.problems],
+    }
 
 
 def _tell_lines(report: "Report", dry: bool) -> None:
@@ -600,24 +810,30 @@ def _serve(channels: Sequence[Channel], sample: bool) -> None:
 
     with _house(sample, stays=True, seats=SEATS) as house:
         settings = house.settings
+        visits = not (channels or sample)  # `run` alone keeps up with the sources
         channels = channels or [one for one in CHANNELS if one.configured(settings)]
-        if not channels:
+        if not channels and not (visits and house.freshness()):
             raise Refused(messages.NO_CHANNEL)
         served = [(one, _served_by(one, settings)) for one in channels]
         from bot.keeper import office, rules
+        from bot.newsroom import Newsroom
         from bot.reception import until_stopped
         from bot.store import NAME, open_store
 
         _answering(house)
         store = open_store(house.folder / NAME)
+        newsroom = Newsroom(house)
         logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", level=logging.INFO)
         try:
-            starts = [
+            starts: list[Callable[[asyncio.Event], Coroutine[Any, Any, None]]] = [
                 partial(serve, office(house, store, rules(settings, one.settings or one.name)), settings)
                 for one, serve in served
             ]
+            if visits:
+                starts.append(newsroom.serve)
             asyncio.run(until_stopped(starts))
         finally:
+            newsroom.close()
             store.close()
 
 

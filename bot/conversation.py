@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from difflib import get_close_matches
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from bot import following, messages
 from bot.followup import MAX_QUESTION, asks_who_said, complete, points_back, topic
@@ -23,6 +23,9 @@ from retrieval.citation import Citation, FalseQuote, age, cite, link
 from retrieval.question import OLD_AFTER, TURNED_ROUND, BadQuestion, Question, read_question
 from retrieval.scope import Scope
 from retrieval.speaker import quotes
+
+if TYPE_CHECKING:
+    from corpus.sources.register import Freshness
 
 MORE = 600  # characters that /more adds on either side, up to the end of a paragraph
 OUTLETS = 15  # named by /sources
@@ -127,6 +130,7 @@ class Office:
     telling: Telling = field(default_factory=Telling)
     in_step: Callable[[], bool] = lambda: True  # whether the indexes have followed the archive
     posts: bool = True  # whether the channel can write to a chat unasked
+    fresh: Callable[[], "Freshness | None"] = lambda: None  # how far the archive follows its sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -451,7 +455,14 @@ class Stored(Conversation):
         first, last = held.first.isoformat(), held.last.isoformat()
         about = self._say(messages.HOLDINGS, articles=f"{held.articles:,}", first=first, last=last, intake=intake)
         outlets = messages.outlets(held.outlets[:OUTLETS], max(len(held.outlets) - OUTLETS, 0))
-        return f"{about}\n{self._say(messages.OUTLETS_HELD, outlets=outlets)}"
+        return "\n".join([about, self._say(messages.OUTLETS_HELD, outlets=outlets), *self._fresh()])
+
+    def _fresh(self) -> list[str]:
+        found = self._office.fresh()
+        if not (found and found.current):
+            return []
+        now = messages.moment(found.current)
+        return [self._say(messages.FRESH, time=now, silent=f"{found.silent:,}", count=f"{found.sources:,}")]
 
     def verify(self, text: str) -> Reply:
         quotation = quoted(text)

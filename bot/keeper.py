@@ -91,6 +91,7 @@ def office(house: House, store: Store, rules: Rules) -> Office:
         seats=house.seats,
         telling=telling(settings),
         in_step=lambda: house.indexed and not house.behind(),
+        fresh=house.freshness,
     )
 
 

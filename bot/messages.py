@@ -21,6 +21,9 @@ SETTING_READER = "name or folder of a question-answering model that tells the wo
 SETTING_PASSAGES = "passages read closely for a question, 4 to 40: fewer answer sooner, more find more"
 SETTING_THRESHOLD = "confidence below which a question is refused; empty: the fitted one"
 SETTING_FETCH_PRIVATE = "networks that pages may be fetched from although they are not public, with commas between them"
+SETTING_FETCH_RATE = "requests to one host a second at most, from 0.01 to 20"
+SETTING_FETCH_CONTACT = "address or page where those whose servers are visited can reach you; goes into the user agent"
+SETTING_REFRESH_MINUTES = "minutes between two visits to a source"
 SETTING_OLD_AFTER = "days after which a report is called old, below its citation"
 SETTING_CITATIONS = "citations of an answer at most, 1 to 3"
 
@@ -114,6 +117,9 @@ SETTING_NEEDS = {
     "reader": "Give it a model name or a folder",
     "passages": "Give it a number from 4 to 40",
     "threshold": "Give it a number from 0 to 1",
+    "fetch_rate": "Give it a number from 0.01 to 20",
+    "fetch_contact": "Give it an address without spaces and brackets, such as news@example.org",
+    "refresh_minutes": "Give it a number of minutes from 1 to 1440",
     "old_after": "Give it a number of days from 60 on",
     "citations": "Give it 1, 2 or 3",
     "fetch_private": "Give it networks with commas between them, such as 10.0.0.0/8,127.0.0.1",
@@ -256,6 +262,89 @@ def interrupted(counts: Mapping[str, int]) -> str:
 
 
 STOPPED = "Stopped."
+
+# Sources
+
+SOURCES_HEAD = ("number", "source", "kind", "last success", "newest article", "usual gap", "next visit", "state")
+NO_SOURCES = "There are no sources. Add a feed, a sitemap or a site with: pullquote add URL"
+NEVER = "never"
+OK, SILENT_STATE = "ok", "SILENT"
+OFFER_HEAD = ("number", "kind", "title", "address")
+CHOOSE = "Which of them? Numbers with commas, all, or nothing"
+NOT_A_CHOICE = "Write numbers from 1 to {count} with commas between them, or all, or nothing."
+WATCHING = "Watching {folder}. Ctrl-C ends this; `pullquote run` goes on with it."
+REMOVED = "No longer visited: {name} ({url}). Its articles stay in the archive."
+
+
+def offered(url: str) -> str:
+    return f"{printable(url)} is a site with these feeds:"
+
+
+def not_chosen(url: str, first: str) -> str:
+    return (
+        f"{printable(url)}: nothing was added. Add one of its feeds with: pullquote add {printable(first)}\n"
+        "Or all of them with: --yes"
+    )
+
+
+def source_added(title: str, url: str, kind: str, new: bool, dry: bool) -> str:
+    did = ("Would be added" if dry else "Added") if new else "Known already"
+    return printable(f"{did}: {kind} {f'“{title}” ' if title else ''}{url}")
+
+
+def went_round(sources: int, unchanged: int) -> str:
+    return f"{plural(sources, 'source')} visited, {plural(unchanged, 'page')} unchanged."
+
+
+def kept_files(number: int) -> str:
+    return f"{plural(number, 'file')} gone; what they held stays in the archive (watch --withdraw takes it out)."
+
+
+def withdrawn(number: int) -> str:
+    return f"{plural(number, 'article')} withdrawn, whose {'file is' if number == 1 else 'files are'} gone."
+
+
+def waiting_pages(number: int) -> str:
+    """Of a large source."""
+    return f"{plural(number, 'page')} more to be fetched; go on with: pullquote refresh"
+
+
+def went_silent(name: str, newest: float | None, gap: float | None, reason: str) -> str:
+    """For administrators, of a source."""
+    last = f"its newest article is of {moment(newest)}" if newest else "it has had no article"
+    usual = f", the usual gap is {span(gap)}" if gap else ""
+    failed = f". It cannot be visited: {reason}" if reason else "."
+    return printable(f"The source {name} has gone silent: {last}{usual}{failed}")
+
+
+def moment(when: float | None) -> str:
+    """Local: 14:05 today, else the day with it."""
+    if when is None:
+        return NEVER
+    local = datetime.fromtimestamp(when).astimezone()
+    return f"{local:%H:%M}" if local.date() == datetime.now().astimezone().date() else f"{local:%Y-%m-%d %H:%M}"
+
+
+def span(seconds: float | None) -> str:
+    """About so long: 45 min, 6 h, 3 days."""
+    if seconds is None:
+        return ""
+    if seconds < 5_400:
+        return f"{max(round(seconds / 60), 1)} min"
+    return f"{seconds / 3_600:.0f} h" if seconds < 129_600 else f"{seconds / 86_400:.0f} days"
+
+
+def source_state(silent: bool, failures: int, reason: str, waiting: int) -> str:
+    said = [SILENT_STATE] if silent else []
+    said += [f"failed {failures} times: {reason}" if failures > 1 else f"failed: {reason}"] if failures else []
+    said += [f"{waiting:,} pages waiting"] if waiting else []
+    return "; ".join(said) or OK
+
+
+def fresh(current: float | None, sources: int, silent: int) -> str:
+    since = f"current to {moment(current)}" if current else "not visited yet"
+    return f"{since}; {silent:,} of {plural(sources, 'source')} silent"
+
 
 # Answers
 
@@ -578,6 +667,7 @@ EMPTY_CHAT = "The archive is empty. Whoever runs this bot has to take articles i
 NO_SUCH_COMMAND = "There is no {command}. /help lists the commands."
 
 HOLDINGS = "{articles} articles, published {first} to {last}; newest intake {intake}."
+FRESH = "Index current to {time}; {silent} of {count} sources silent."
 NOTHING_HELD = "The archive holds no dated article; newest intake {intake}."
 OUTLETS_HELD = "Outlets: {outlets}"
 NO_INTAKE = "never"
@@ -709,7 +799,7 @@ CHAT = (
     *(DIFFER, UPDATE, NO_DAY, SPEAKER, NO_SPEAKER, NO_ONE_SPEAKER, OLD, OPINION, PRESS_RELEASE, LIVE, WIRE),
     *(A_CORRECTION, CORRECTED, FILE_DATE, SINCE_DAY, UNTIL_DAY, BETWEEN_DAYS),
     *(BY_OUTLET, FROM_WORDS, CHAT_ONLY, CHAT_ALSO, EMPTY_CHAT),
-    *(NO_SUCH_COMMAND, HOLDINGS, NOTHING_HELD, OUTLETS_HELD, NO_INTAKE),
+    *(NO_SUCH_COMMAND, HOLDINGS, FRESH, NOTHING_HELD, OUTLETS_HELD, NO_INTAKE),
     *(VERIFY_WHAT, VERIFY_EXACT, VERIFY_NEAR, VERIFY_NONE, EXPORT_NONE, EXPORT_ACCESSED, EXPORT_HASH),
     *(STRANGER, STRANGER_NOTE, WELCOME_IN, BAD_CODE, INVITED, DEEP_LINK, ADMINS_ONLY),
     *(MINUTE_LIMIT, DAY_LIMIT, WENT_WRONG),

@@ -131,6 +131,11 @@ class Settings(BaseSettings):
     fetch_private: Annotated[str, AfterValidator(_networks)] = Field(
         default="", description=messages.SETTING_FETCH_PRIVATE
     )
+    fetch_rate: float = Field(default=1.0, ge=0.01, le=20, allow_inf_nan=False, description=messages.SETTING_FETCH_RATE)
+    fetch_contact: str = Field(
+        default="", pattern=r"^[\x21-\x27\x2a-\x7e]{0,200}$", description=messages.SETTING_FETCH_CONTACT
+    )
+    refresh_minutes: int = Field(default=15, ge=1, le=1_440, description=messages.SETTING_REFRESH_MINUTES)
     old_after: int = Field(default=OLD_AFTER, ge=60, description=messages.SETTING_OLD_AFTER)
     citations: int = Field(default=3, ge=1, le=3, description=messages.SETTING_CITATIONS)
     telegram_token: Annotated[SecretStr, _like(r"\d+:[\w-]+")] | None = Field(

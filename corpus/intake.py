@@ -18,6 +18,7 @@ from corpus.passages import passages
 from corpus.sources.files import Item
 
 BATCH = 32  # articles a transaction
+DOING = {"intake": "changing this archive", "visits": "visiting the sources of this archive"}
 
 
 class Busy(RuntimeError):
@@ -97,21 +98,21 @@ def _notes(where: str, article: Article, stored: Stored) -> Iterator[Problem]:
 
 
 @contextmanager
-def only_one(folder: Path, *, wait: float = 0.0) -> Iterator[None]:
-    """Holds the lock of a data folder; raises Busy, naming the holder, if it is not free within `wait` seconds.
+def only_one(folder: Path, *, wait: float = 0.0, what: str = "intake") -> Iterator[None]:
+    """Holds a lock of a data folder; raises Busy, naming the holder, if it is not free within `wait` seconds.
 
     The lock is the operating system's: a killed holder lets go of it.
     """
     from filelock import FileLock, Timeout
 
     folder.mkdir(parents=True, exist_ok=True)
-    holder = folder / "intake.holder"
-    lock = FileLock(folder / "intake.lock")
+    holder = folder / f"{what}.holder"
+    lock = FileLock(folder / f"{what}.lock")
     try:
         lock.acquire(timeout=wait)
     except Timeout as error:
         raise Busy(
-            f"Another pullquote is changing this archive ({_said_by(holder)}). Wait until it has finished, or give "
+            f"Another pullquote is {DOING[what]} ({_said_by(holder)}). Wait until it has finished, or give "
             "--wait SECONDS."
         ) from error
     try:

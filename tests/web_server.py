@@ -26,6 +26,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
+        self.server.told()
         self.server.asked.append(self.path)
         self.server.gives.get(self.path, missing)(self)
 
@@ -54,6 +55,9 @@ class Server(ThreadingHTTPServer):
     def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
         super().__init__((host, port), Handler)
         self.asked: list[str] = []
+        self.told: Callable[[], object] = lambda: None  # called at each request
+        self.good: dict[str, Callable[[Handler], None]] = {}  # what the paths give when all is well
+        self.stories: list[str] = []  # entries of its feed
         self.connections = 0
         self.unchanged: list[str] = []  # paths that were answered with 304
         self.gives: dict[str, Callable[[Handler], None]] = {}

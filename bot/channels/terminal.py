@@ -289,9 +289,11 @@ def _pieces(paragraph: Paragraph, limits: Limits) -> Text:
 # Tables: --explain, list, status, settings
 
 
-def table(rows: Iterable[Sequence[str]], head: Sequence[str] = (), *, wraps: Sequence[int] = ()) -> None:
-    """To standard output. On a screen x; in a pipe none does."""
-    console, limits = screen()
+def table(
+    rows: Iterable[Sequence[str]], head: Sequence[str] = (), *, wraps: Sequence[int] = (), stderr: bool = False
+) -> None:
+    """To standard output, or to standard error. On a screen x; in a pipe none does."""
+    console, limits = screen(stderr=stderr)
     rows = list(rows)
     made = Table(box=None, show_header=bool(head), pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for number in range(max(len(head), *map(len, rows), 1)):
