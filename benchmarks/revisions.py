@@ -53,7 +53,10 @@ def ingest(data: Path, rows: Iterable[Row], state: str) -> Row:
         {"url": row["url"], "text": row[state]["text"], "retrieved": f"{row[state]['seen']}T12:00:00+00:00"}
         for row in rows
     )
-    return pullquote(data, "ingest", "-", "--json", told="".join(f"{json.dumps(one)}\n" for one in lines))[0]["counts"]
+    counts: Row = pullquote(data, "ingest", "-", "--json", told="".join(f"{json.dumps(one)}\n" for one in lines))[0][
+        "counts"
+    ]
+    return counts
 
 
 def ask(data: Path, questions: Sequence[Row]) -> dict[str, Row]:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 MORE = 600  # characters that /more adds on either side, up to the end of a paragraph
 OUTLETS = 15  # named by /sources
 VOTES = 20  # shown by /feedback
+NAMED = 3  # outlets that carry the same words
 DIFFERING = 5  # reports shown side by side
 MINUTE, DAY = 60, 86_400
 ON_MESSAGES = ("/ask", "/verify", "/add", "/follow")
@@ -161,6 +162,7 @@ class _Turn:
     citations: tuple[Citation, ...]
     behind: tuple[Revision, ...] = ()  # the articles that it was chosen from, the cited ones first
     id: str = ""
+    copies: tuple[tuple[str, ...], ...] = ()  # for each citation: other outlets that carry it
 
 
 class Conversation:
@@ -206,7 +208,8 @@ class Conversation:
         )
         answer = self._in_its_articles(question, text, last) or self._desk.ask(question)
         about = topic(text, whole, last.question if last else "")
-        self._last = _Turn(about, answer.text, answer.citations, _behind(answer))
+        carried = tuple(carried_by(answer, one) for one in answer.citations)
+        self._last = _Turn(about, answer.text, answer.citations, _behind(answer), copies=carried)
         self._shown = first(answer) if answer.citations else None
         return answer
 
@@ -258,7 +261,8 @@ class Conversation:
             return messages.LAST_CITATION.format(count=self._shown.count)
         number = self._shown.number + 1
         citation = self._desk.proven(self._last.citations[number - 1])
-        self._shown = replace(self._shown, citation=citation, number=number, copies=())
+        copies = self._last.copies[number - 1] if self._last.copies else ()
+        self._shown = replace(self._shown, citation=citation, number=number, copies=copies)
         return self._shown
 
     def _obey(self, text: str) -> Reply:
@@ -654,8 +658,14 @@ def notes(shown: Shown, language: str = "") -> list[str]:
     months = age(shown.citation, shown.question)
     lines = told_of(shown.citation, language)
     lines += [messages.say(messages.OLD, language, months=months)] if months else []
-    outlets = ", ".join(shown.copies)
-    return [*lines, *([messages.say(messages.CHAT_ALSO, language, outlets=outlets)] if outlets else [])]
+    return [*lines, *([also(shown.copies, language)] if shown.copies else [])]
+
+
+def also(outlets: Sequence[str], language: str = "") -> str:
+    """Who else carries it: by name, where they are many the first few."""
+    named = ", ".join(cut(one, FIELD) for one in outlets[:NAMED])
+    sentence = messages.CHAT_ALSO if len(outlets) <= NAMED else messages.CHAT_ALSO_MANY
+    return messages.say(sentence, language, outlets=named, count=len(outlets))
 
 
 KINDS: Mapping[Kind, str] = {
@@ -727,12 +737,9 @@ def reports(shown: Shown, language: str = "") -> list[tuple[str, str]]:
 
 
 def carried_by(answer: Answer, citation: Citation) -> tuple[str, ...]:
-    """Other outlets that carry the same words."""
-    for found in answer.retrieved:
-        if found.stored.revision.id == citation.revision and found.copies:
-            outlets = (one.revision.article.outlet or one.revision.article.url for one in found.copies)
-            return tuple(one for one in dict.fromkeys(outlets) if one != citation.article.outlet)
-    return ()
+    """Other outlets that carry the same words, the agency's own or the earliest first."""
+    outlets = (one.article.outlet or one.article.url for one in answer.carried(citation))
+    return tuple(one for one in dict.fromkeys(outlets) if one != citation.article.outlet)
 
 
 def wider(citation: Citation) -> Citation:

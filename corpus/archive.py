@@ -6,7 +6,7 @@ nothing behind.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -15,14 +15,17 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from corpus import groups
 from corpus.address import canonical
 from corpus.article import Article, Passage, Span
 from corpus.database import engine_at, migrate, reading, writing
+from corpus.duplicates import precedence
+from corpus.groups import Groups
 
 FOREVER = date.max  # `until` of the current revision
 NEVER_DATED = date.min  # `published_day` where the source gives no date
 
-_tables = sa.MetaData()
+_tables = groups.tables
 _articles = sa.Table(
     "articles",
     _tables,
@@ -100,6 +103,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE revisions ADD COLUMN paywalled BOOLEAN",
         "ALTER TABLE revisions ADD COLUMN dated_by TEXT NOT NULL DEFAULT ''",
     ),
+    groups.MIGRATION,
 )
 
 
@@ -164,8 +168,9 @@ class Status:
 class Archive:
     """All that was taken in. Open it with `open_archive`."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, grouping: type[Groups] = Groups) -> None:
         self._engine = engine
+        self._grouping = grouping
 
     def close(self) -> None:
         self._engine.dispose()
@@ -175,7 +180,8 @@ class Archive:
     def store(self, batch: Sequence[tuple[Article, Sequence[Passage]]], *, dry: bool = False) -> list[Stored]:
         """Stores a batch in one transaction: all of it or, when killed or refused, none. `dry` only tells."""
         with self._transaction() as connection:
-            outcomes = [_store(connection, article, passages) for article, passages in batch]
+            placing = self._groups(connection)
+            outcomes = [_store(connection, placing, article, passages) for article, passages in batch]
             if dry:
                 connection.rollback()
         return outcomes
@@ -192,7 +198,17 @@ class Archive:
             connection.execute(sa.delete(_revisions).where(of_article))
             connection.execute(sa.delete(_addresses).where(_addresses.c.article_id == article_id))
             connection.execute(sa.delete(_articles).where(_articles.c.id == article_id))
+            self._groups(connection).remove(article_id, article)
         return article
+
+    def group(self, limit: int = 100) -> int:
+        """Places articles that an older version stored in their groups of copies, newest first; how many it did."""
+        with self._transaction() as connection:
+            ids = list(connection.scalars(groups.not_placed(_articles, limit)))
+            placing = self._groups(connection)
+            for article_id in ids:
+                placing.place(article_id)
+        return len(ids)
 
     def note_intake(self, counts: dict[str, int]) -> None:
         row = {"finished": datetime.now(UTC).isoformat(), "counts": json.dumps(counts)}
@@ -270,6 +286,26 @@ class Archive:
         query = sa.select(_addresses.c.url).where(_addresses.c.article_id.in_(same), _addresses.c.url != url)
         with self._reading() as connection:
             return list(connection.scalars(query.order_by(_addresses.c.url)))
+
+    def stories(self, revision_ids: Iterable[int]) -> dict[int, int]:
+        """The group of copies that a revision's article is in, by number; those that are in none are missing."""
+        story, shared = groups.story_of(_revisions.c.article_id)
+        query = sa.select(_revisions.c.id, story).where(shared, _revisions.c.id.in_(revision_ids))
+        with self._reading() as connection:
+            return {row.id: row.story for row in connection.execute(query)}
+
+    def copies(self, revision_id: int, day: date | None = None) -> list[Revision]:
+        """The other articles of its group as they stand, or stood on that day; the agency's or the earliest first."""
+        stood = _revisions.c.until == FOREVER
+        if day:
+            stood = sa.and_(_revisions.c.since <= day, day < _revisions.c.until)
+        with self._reading() as connection:
+            article_id = connection.scalar(sa.select(_revisions.c.article_id).where(_revisions.c.id == revision_id))
+            if article_id is None:
+                return []
+            these = _revisions.c.article_id.in_(groups.members(article_id))
+            found = [_revision(row) for row in connection.execute(_revision_rows().where(these, stood))]
+        return sorted(found, key=lambda one: precedence(one.article))
 
     def current(self, *, outlet: str = "", limit: int | None = None) -> Iterator[tuple[int, Revision]]:
         """(article id, current revision), newest publication first."""
@@ -376,6 +412,13 @@ class Archive:
             if row.revision_id in by_id
         ]
 
+    def _groups(self, connection: sa.Connection) -> Groups:
+        def load(ids: Collection[int]) -> dict[int, Article]:
+            query = _revision_rows().where(_revisions.c.article_id.in_(ids), _revisions.c.until == FOREVER)
+            return {row.article_id: _revision(row).article for row in connection.execute(query)}
+
+        return self._grouping(connection, load)
+
     def _reading(self) -> AbstractContextManager[sa.Connection]:
         return reading(self._engine)
 
@@ -383,12 +426,12 @@ class Archive:
         return writing(self._engine)
 
 
-def open_archive(where: Path | str) -> Archive:
+def open_archive(where: Path | str, grouping: type[Groups] = Groups) -> Archive:
     """The archive in this SQLite file (made if missing) or at this database URL, its schema brought up to date."""
     engine = engine_at(where)
     migrate(engine, _tables, MIGRATIONS)
     _canonicalise(engine)
-    return Archive(engine)
+    return Archive(engine, grouping)
 
 
 def _canonicalise(engine: sa.Engine) -> None:
@@ -407,7 +450,7 @@ def _canonicalise(engine: sa.Engine) -> None:
 # Storing one article
 
 
-def _store(connection: sa.Connection, article: Article, passages: Sequence[Passage]) -> Stored:
+def _store(connection: sa.Connection, placing: Groups, article: Article, passages: Sequence[Passage]) -> Stored:
     article_id = _at(connection, article.url)
     if article_id is None:
         same = _same_elsewhere(connection, article)
@@ -418,8 +461,9 @@ def _store(connection: sa.Connection, article: Article, passages: Sequence[Passa
         assert inserted is not None
         _note_address(connection, article.url, inserted[0])
         _add_revision(connection, inserted[0], article, passages, [])
+        placing.place(inserted[0])
         return Stored("added", article.url, 1)
-    stored = _revise(connection, article_id, article, passages)
+    stored = _revise(connection, placing, article_id, article, passages)
     if _note_address(connection, article.url, article_id) and stored.outcome == "unchanged":
         return replace(stored, outcome="same as")
     return stored
@@ -444,7 +488,9 @@ def _note_address(connection: sa.Connection, url: str, article_id: int) -> bool:
     return True
 
 
-def _revise(connection: sa.Connection, article_id: int, article: Article, passages: Sequence[Passage]) -> Stored:
+def _revise(
+    connection: sa.Connection, placing: Groups, article_id: int, article: Article, passages: Sequence[Passage]
+) -> Stored:
     query = _revision_rows().where(_revisions.c.article_id == article_id).order_by(*_IN_TIME)
     known = connection.execute(query).all()
     retrieved = _sortable(article.retrieved)
@@ -456,6 +502,9 @@ def _revise(connection: sa.Connection, article_id: int, article: Article, passag
             _learn(connection, current, article)
         return Stored("unchanged", current.url, current.number)
     _add_revision(connection, article_id, article, passages, known)
+    if retrieved >= current.retrieved:  # otherwise it is history, and the article stands as it stood
+        placing.remove(article_id, _revision(current).article)
+        placing.place(article_id)
     outlet = current.outlet if current.outlet != article.outlet else ""
     return Stored("revised", current.url, len(known) + 1, alike=_alike(current.text, article.text), outlet=outlet)
 

@@ -19,6 +19,7 @@ from corpus.sources.files import Item
 
 BATCH = 32  # articles a transaction
 DOING = {"intake": "changing this archive", "visits": "visiting the sources of this archive"}
+OLDER = 1_000  # articles of an older version's archive that an intake puts in their groups of copies, in some seconds
 
 
 class Busy(RuntimeError):
@@ -53,6 +54,8 @@ def take_in(
     `progress` is told of each article once it is stored.
     """
     report = report or Report()
+    if not dry:
+        archive.group(OLDER)
     stream = iter(items)
     while batch := list(islice(stream, BATCH)):
         _take_batch(batch, archive, dry, report)

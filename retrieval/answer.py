@@ -1,6 +1,6 @@
 """What was found for a question and the answer, as plain data. Channels render an Answer; programs read its JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -35,7 +35,13 @@ class Found:
     bm25: float  # 0 where the keyword search did not list it
     by_meaning: int | None  # rank in that list, 0 is first
     by_keywords: int | None
-    copies: tuple[StoredPassage, ...] = ()  # near-identical passages that were left out for this one
+    copies: tuple[StoredPassage, ...] = ()  # passages that say the same and were left out for this one
+    story: int | None = None  # the group of copies that its article is in
+
+    @property
+    def source(self) -> object:
+        """What it counts as one with: its article, or all copies of that."""
+        return self.stored.revision.article.url if self.story is None else self.story
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +66,13 @@ class Answer:
     seconds: float
     reason: str = ""  # a Reason and its particulars, where it is a refusal
     differing: tuple[Differing, ...] = ()  # newest first, undated last; the first citation's figure is one of them
+    copies: tuple[tuple[Revision, ...], ...] = ()  # for each citation: other articles that have its words
     nearest: tuple[Revision, ...] = ()  # headlines to offer with a refusal
     explained: Mapping[str, object] = field(default_factory=dict)  # what each stage did, for --explain
+
+    def carried(self, citation: Citation) -> tuple[Revision, ...]:
+        """Other articles that have the words of one of its citations, the agency's or the earliest first."""
+        return dict(zip(self.citations, self.copies, strict=False)).get(citation, ())
 
 
 def to_json(answer: Answer, name: object = None) -> dict[str, object]:
@@ -72,7 +83,7 @@ def to_json(answer: Answer, name: object = None) -> dict[str, object]:
         "answered": answer.answered,
         "confidence": round(answer.confidence, 4),
         "answer": answer.text,
-        "citations": [_citation(one) for one in answer.citations],
+        "citations": [_citation(one) | {"also": _also(answer.carried(one))} for one in answer.citations],
         "differing": [_differing(one) for one in answer.differing],
         "retrieved": [_found(one) for one in answer.retrieved],
         "nearest": [{"title": one.article.title, "url": one.article.url} for one in answer.nearest],
@@ -104,6 +115,13 @@ def _citation(citation: Citation) -> dict[str, object]:
         "modified": article.modified.isoformat() if article.modified else None,
         "dated_by": article.dated_by,
     }
+
+
+def _also(copies: Iterable[Revision]) -> list[dict[str, object]]:
+    every = (one.article for one in copies)
+    return [
+        {"outlet": one.outlet, "title": one.title, "url": one.url, "published": _day(one.published)} for one in every
+    ]
 
 
 def _differing(differing: Differing) -> dict[str, object]:

@@ -6,8 +6,10 @@ from dataclasses import replace
 from time import perf_counter
 
 from corpus.archive import Archive, Revision
+from retrieval import copies
 from retrieval.answer import RETRIEVED, Answer, Differing, Found, Reason
 from retrieval.citation import Citation, FalseQuote, check, cite
+from retrieval.copies import Carried
 from retrieval.differing import Reported, side_by_side
 from retrieval.question import OLD_AFTER, Question
 from retrieval.reader import Reader, Reading
@@ -15,6 +17,7 @@ from retrieval.scope import Scope
 from retrieval.search import Search
 
 REMEMBERED = 256  # answers kept while the index stays as it is; about 0.3 MB each, with their articles' texts
+COPIES = 100  # of an article, that are looked at
 NEAREST = 3  # headlines offered with a refusal
 
 
@@ -63,9 +66,35 @@ class Desk:
         if not citations:
             return self._refused(question, reading, Reason.UNPROVEN, reading.ranked)
         text = "\n".join(one.quote for one in citations)
-        differing = self._differing(reading.differing)
-        retrieved = reading.ranked[:RETRIEVED]
-        return Answer(question, True, reading.confidence, text, citations, retrieved, 0.0, differing=differing)
+        carried = [self._carried(question, one, reading.ranked) for one in citations]
+        differing = self._differing(reading.differing) or self._changed(citations[0], carried[0])
+        return Answer(
+            question,
+            True,
+            reading.confidence,
+            text,
+            citations,
+            reading.ranked[:RETRIEVED],
+            0.0,
+            differing=differing,
+            copies=tuple(one.same for one in carried),
+        )
+
+    def _carried(self, question: Question, citation: Citation, ranked: Sequence[Found]) -> Carried:
+        """What the copies of its article, and passages left out for one of its own, make of a citation."""
+        members = [one.id for one in self._archive.copies(citation.revision, question.scope.as_of)]
+        left_out = [found.copies for found in ranked if found.stored.revision.id == citation.revision]
+        members += [one.revision.id for each in left_out for one in each]
+        looked_at = self._archive.passages_of(list(dict.fromkeys(members))[:COPIES])
+        own = self._archive.passages_of([citation.revision])
+        return copies.carried(citation, own, copies.by_revision(looked_at))
+
+    def _changed(self, citation: Citation, carried: Carried) -> tuple[Differing, ...]:
+        """What copies made another figure or quotation of; empty unless two can be proven."""
+        revision = self._archive.revision(citation.revision)
+        told = copies.side_by_side(revision, carried) if revision else ()
+        proven = tuple(one for one in told if self._all_proven([one.citation]))
+        return proven if len(proven) > 1 else ()
 
     def _differing(self, reports: Sequence[Reported]) -> tuple[Differing, ...]:
         cited = [(one, cite(one.revision, one.statement.span)) for one in reports]
@@ -112,6 +141,5 @@ class Desk:
 
 def headlines(found: Sequence[Found], limit: int = NEAREST) -> tuple[Revision, ...]:
     """The first few different articles."""
-    by_url = {one.stored.revision.article.url: one.stored.revision for one in reversed(found[:20])}
-    order = dict.fromkeys(one.stored.revision.article.url for one in found[:20])
-    return tuple(by_url[url] for url in order)[:limit]
+    first = {one.source: one.stored.revision for one in reversed(found[:20])}
+    return tuple(first[source] for source in dict.fromkeys(one.source for one in found[:20]))[:limit]

@@ -64,7 +64,9 @@ class Index:
         self._vectors.take_snapshot()
 
     def rebuild(self, progress: Progress = lambda done: None) -> None:
-        """Makes both indexes anew from the archive."""
+        """Makes both indexes anew from the archive, whose articles are all in their groups of copies then."""
+        while self._archive.group():
+            pass
         self._vectors.clear()
         self._keywords.clear()
         self.catch_up(progress)

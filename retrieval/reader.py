@@ -337,12 +337,12 @@ def run_chances(evidence: Evidence, odds: Vector) -> list[Run]:
 
 
 def choose(evidence: Evidence, chances: Sequence[Run], most: int = 3) -> list[Choice]:
-    """The best quote, and those of other articles that add something to it."""
+    """The best quote, and those of other articles, no copies of it, that add something to it."""
     chosen: list[tuple[Run, frozenset[str]]] = []
     for run in chances:
         one = evidence.seen[run.passage]
         words = frozenset().union(*one.sets[run.first : run.last + 1])
-        if not chosen or (_adds(run, words, chosen) and _article(evidence, run) not in _articles(evidence, chosen)):
+        if not chosen or (_adds(run, words, chosen) and _source(evidence, run) not in _sources(evidence, chosen)):
             chosen.append((run, words))
         if len(chosen) == most:
             break
@@ -355,8 +355,12 @@ def _adds(run: Run, words: frozenset[str], chosen: Sequence[tuple[Run, frozenset
     return all(len(words & other) <= REPEATS * min(len(words), len(other)) for _, other in chosen)
 
 
-def _articles(evidence: Evidence, chosen: Sequence[tuple[Run, frozenset[str]]]) -> set[str]:
-    return {_article(evidence, run) for run, _ in chosen}
+def _sources(evidence: Evidence, chosen: Sequence[tuple[Run, frozenset[str]]]) -> set[object]:
+    return {_source(evidence, run) for run, _ in chosen}
+
+
+def _source(evidence: Evidence, run: Run) -> object:
+    return evidence.seen[run.passage].found.source
 
 
 def _article(evidence: Evidence, run: Run) -> str:
@@ -436,7 +440,7 @@ def _statement(evidence: Evidence, place: tuple[int, int]) -> Statement:
 def confidence_row(evidence: Evidence, odds: Vector, chances: Sequence[Run], weights: Vector) -> Vector:
     """The CONFIDENCE_NAMES of one question."""
     best = chances[0]
-    other = next((run for run in chances if _article(evidence, run) != _article(evidence, best)), None)
+    other = next((run for run in chances if _source(evidence, run) != _source(evidence, best)), None)
     return confidence_features(
         passage_rows=evidence.passage_rows,
         weights=weights,

@@ -34,7 +34,7 @@ class Scope:
 
     @property
     def days(self) -> tuple[int, int]:
-        """First and last day of publication as ordinals. Undated articles are outside of them, whatever is asked for."""
+        """First and last day of publication as ordinals. Undated articles are outside of them, whatever is asked."""
         first = self.since.toordinal() if self.since else UNDATED + (self.until is not None)
         last = self.until.toordinal() if self.until else STANDING
         return first, last

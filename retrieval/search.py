@@ -1,18 +1,22 @@
-"""From a question to passages: meaning and keywords, filtered, fused, near-identical ones collapsed."""
+"""From a question to passages: meaning and keywords, filtered, fused; copies and near-identical ones as one."""
 
 import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 
 from corpus.archive import Archive, StoredPassage
 from retrieval.answer import Found
+from retrieval.copies import gather
 from retrieval.encoder import Encoder
 from retrieval.figures import changed
-from retrieval.keywords import Keywords
+from retrieval.keywords import Keywords, asked
+from retrieval.models import Matrix
 from retrieval.question import Question
 from retrieval.vectors import Vectors
 
 DEPTH = 100  # passages asked of each index; the right one is among them for 88-91 % of news questions
+DEEPEST = 1_600  # where copies of one story fill the lists
 WIDTH = 40  # passages handed on
 MEANING = 0.5  # weight of the cosine; the rest is BM25 as a share of the best
 ALIKE = 0.8  # Jaccard similarity of word triples from which two passages count as one
@@ -32,26 +36,42 @@ class Search:
 
     def __call__(self, question: Question, width: int = WIDTH) -> list[Found]:
         vector = self._encoder().encode([question.text], question=True)[0]
-        meaning = dict(self._vectors.nearest(vector, DEPTH, question.scope))
-        keywords = dict(self._keywords.search(question.text, DEPTH, question.scope))
+        depth, wide = DEPTH, width + width // 2
+        found = self._look(question, vector, depth, wide)
+        gathered = self._gathered(question, found)
+        while len(gathered) < width and len(found) == wide and _folded(gathered) and depth < DEEPEST:
+            depth, wide = 4 * depth, 4 * wide
+            found = self._look(question, vector, depth, wide)
+            gathered = self._gathered(question, found)
+        return gathered[:width]
+
+    def _gathered(self, question: Question, found: Sequence[Found]) -> list[Found]:
+        """Copies as one: what they have in common is said by one of those that are within the question's scope."""
+        stories = self._archive.stories({one.stored.revision.id for one in found})
+        known = [replace(one, story=stories.get(one.stored.revision.id)) for one in found]
+        passages = cache(lambda revision: self._archive.passages_of([revision]))
+        return collapse(gather(known, asked(question.text), passages) if stories else known)
+
+    def _look(self, question: Question, vector: Matrix, depth: int, width: int) -> list[Found]:
+        """The first passages as the two indexes rank them together."""
+        meaning = dict(self._vectors.nearest(vector, depth, question.scope))
+        keywords = dict(self._keywords.search(question.text, depth, question.scope))
         cosines = self._vectors.cosines(vector, sorted({*meaning, *keywords}))
         scores = fuse(cosines, keywords)
-        best = sorted(scores, key=lambda one: (-scores[one], one))[: width + width // 2]
+        best = sorted(scores, key=lambda one: (-scores[one], one))[:width]
         stored = self._archive.passages(best)
-        return collapse(
-            [
-                Found(
-                    stored=stored[one],
-                    score=scores[one],
-                    cosine=cosines.get(one, 0.0),
-                    bm25=keywords.get(one, 0.0),
-                    by_meaning=_rank(one, meaning),
-                    by_keywords=_rank(one, keywords),
-                )
-                for one in best
-                if one in stored  # gone from the archive since the index last looked
-            ]
-        )[:width]
+        return [
+            Found(
+                stored=stored[one],
+                score=scores[one],
+                cosine=cosines.get(one, 0.0),
+                bm25=keywords.get(one, 0.0),
+                by_meaning=_rank(one, meaning),
+                by_keywords=_rank(one, keywords),
+            )
+            for one in best
+            if one in stored  # gone from the archive since the index last looked
+        ]
 
     def state(self) -> object:
         """Changes whenever the index does."""
@@ -72,6 +92,11 @@ def fuse(cosines: Mapping[int, float], bm25: Mapping[int, float]) -> dict[int, f
     return {
         one: MEANING * cosines.get(one, 0.0) + (1 - MEANING) * bm25.get(one, 0.0) / most for one in {*cosines, *bm25}
     }
+
+
+def _folded(found: Sequence[Found]) -> bool:
+    """Whether copies of a story were left out."""
+    return any(one.copies and one.story is not None for one in found)
 
 
 def _rank(one: int, ranked: Mapping[int, float]) -> int | None:
@@ -96,7 +121,7 @@ def collapse(found: Sequence[Found]) -> list[Found]:
             kept.append((one, triples))
         else:
             first, words = kept[twin]
-            kept[twin] = replace(first, copies=(*first.copies, one.stored)), words
+            kept[twin] = replace(first, copies=(*first.copies, one.stored, *one.copies)), words
     return [one for one, _ in kept]
 
 

@@ -39,7 +39,7 @@ HOMES = {
 }
 GUESTS = {
     *((f"bot/{name}.py", "sqlalchemy") for name in ("store", "watchlist")),
-    *((f"corpus/{name}.py", "sqlalchemy") for name in ("archive", "sources/register")),
+    *((f"corpus/{name}.py", "sqlalchemy") for name in ("archive", "groups", "sources/register")),
     *((f"corpus/{name}.py", "lxml") for name in ("page", "sources/sitemaps", "sources/opml")),
 }
 

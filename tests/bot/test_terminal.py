@@ -12,9 +12,9 @@ from rich.text import Text
 from bot import messages
 from bot.channels.terminal import Limits, explain, render, run, table, to_question, write
 from bot.conversation import Conversation, Reply, Shown, Sources
-from corpus.archive import FOREVER, Revision, StoredPassage
-from corpus.article import Passage, make_article
-from retrieval.answer import Answer, Found, Reason
+from corpus.archive import FOREVER, Revision
+from corpus.article import make_article
+from retrieval.answer import Answer, Reason
 from retrieval.citation import Citation, cite
 from retrieval.question import Question, read_question
 from retrieval.scope import Scope
@@ -153,10 +153,8 @@ def test_every_filter_is_shown() -> None:
 
 
 def test_copies_name_the_other_outlets() -> None:
-    first, copy = revision(1), revision(2, outlet="Ledger")
-    stored = [StoredPassage(one.id, one, Passage(one.article, 0, 10, ((0, 10),))) for one in (first, copy)]
-    found = Found(stored[0], 1.0, 1.0, 0.0, 0, None, copies=(stored[1],))
-    assert "Also carried by Ledger" in plain(replace(answer(first), retrieved=(found,)))
+    copies = [revision(number, outlet=outlet) for number, outlet in enumerate(("Ledger", "The Courier", "Ledger"), 2)]
+    assert "Also carried by Ledger" in plain(replace(answer(revision(1)), copies=(tuple(copies),)))
 
 
 def test_a_refusal_gives_its_reason_and_the_nearest_headlines_without_a_quote() -> None:
