@@ -65,7 +65,7 @@ def copies(article: Article, chance: random.Random) -> list[Article]:
         for edit in chance.sample(EDITS, chance.randint(1, 3)):
             copy = edit(copy, chance)
         published = article.published and article.published + timedelta(hours=chance.randint(1, 48))
-        made.append(replace(copy, url=f"{article.url}#{number}", outlet=outlet, authors=(), published=published))
+        made.append(replace(copy, url=f"{article.url}?copy={number}", outlet=outlet, authors=(), published=published))
     return made
 
 
@@ -146,11 +146,11 @@ def measure(articles: Sequence[Article], archive: Archive) -> Result:
     by_group: dict[int, list[str]] = {}
     for url in originals:
         by_group.setdefault(story[url], []).append(url)
-    of_copies = [url for url in story if url.rpartition("#")[0] in originals]
+    of_copies = [url for url in story if url.rpartition("?copy=")[0] in originals]
     several = [urls for urls in by_group.values() if len(urls) > 1]
     return Result(
         copies=len(of_copies),
-        found=sum(story[url] == story[url.rpartition("#")[0]] for url in of_copies),
+        found=sum(story[url] == story[url.rpartition("?copy=")[0]] for url in of_copies),
         originals=len(originals),
         wrong=sum(map(len, several)),
         pairs=tuple(tuple(originals[url] for url in urls) for urls in several),
