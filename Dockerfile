@@ -12,7 +12,7 @@ COPY bot bot
 RUN if [ -n "$TORCH_INDEX" ]; then \
         pip install --no-cache-dir --no-deps --index-url "$TORCH_INDEX" -c constraints.txt torch; \
     fi \
-    && pip install --no-cache-dir -c constraints.txt ".[matrix,serve,slack,telegram]" \
+    && pip install --no-cache-dir -c constraints.txt ".[discord,matrix,serve,slack,telegram]" \
     && useradd --system --create-home --uid 10001 pullquote \
     && install -d -o pullquote /data
 

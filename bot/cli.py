@@ -758,6 +758,9 @@ CHANNELS = (
         messages.NO_MATTERMOST_TOKEN,
         messages.NO_MATTERMOST_LIBRARY,
     ),
+    Channel(
+        "discord", lambda one: one.discord_token is not None, messages.NO_DISCORD_TOKEN, messages.NO_DISCORD_LIBRARY
+    ),
 )
 
 
@@ -793,6 +796,13 @@ def matrix(sample: bool) -> None:
 def mattermost(sample: bool) -> None:
     """Answer in Mattermost, as a bot account: PULLQUOTE_MATTERMOST_URL, PULLQUOTE_MATTERMOST_TOKEN."""
     _serve([one for one in CHANNELS if one.name == "mattermost"], sample)
+
+
+@cli.command()
+@sample_option
+def discord(sample: bool) -> None:
+    """Answer in Discord. The token comes from the developer portal: PULLQUOTE_DISCORD_TOKEN."""
+    _serve([one for one in CHANNELS if one.name == "discord"], sample)
 
 
 @cli.command()

@@ -57,6 +57,10 @@ SETTING_MATTERMOST_ADMINS = "Mattermost ids of the administrators, with commas b
 SETTING_MATTERMOST_ALLOWED = "Mattermost ids of the people and channels that may ask where access is list or invite"
 SETTING_MATTERMOST_BUTTONS = "address under which the Mattermost server reaches this program, for buttons; empty: none"
 SETTING_MATTERMOST_LISTEN = "address and port where presses of buttons are awaited"
+SETTING_DISCORD_TOKEN = "token of the Discord bot"
+SETTING_DISCORD_API = "address of another Discord server, for tests; empty: Discord's own"
+SETTING_DISCORD_ADMINS = "Discord ids of the administrators, with commas between them"
+SETTING_DISCORD_ALLOWED = "Discord ids of the people, roles and channels that may ask where access is list or invite"
 SETTING_ACCESS = "who may ask: open (everyone), list, or invite (list, and whoever has a code)"
 SETTING_PERSON_MINUTE = "questions of one person a minute"
 SETTING_PERSON_DAY = "questions of one person a day"
@@ -101,6 +105,10 @@ SETTING_NEEDS = {
     "mattermost_allowed": "Give it ids of 26 letters and digits with commas between them",
     "mattermost_buttons": "Give it an address such as http://10.0.0.7:8081 that the Mattermost server reaches",
     "mattermost_listen": "Give it an address and a port, such as 127.0.0.1:8081",
+    "discord_token": "Give it the token of the application's page Bot",
+    "discord_api": "Give it the address of a server such as http://localhost:8081",
+    "discord_admins": "Give it numbers with commas between them, such as 80351110224678912",
+    "discord_allowed": "Give it numbers with commas between them, such as 80351110224678912",
     "access": "Give it open, list or invite",
     "person_minute": "Give it a number from 1",
     "person_day": "Give it a number from 1",
@@ -177,6 +185,13 @@ BAD_MATTERMOST_TOKEN = (
 )
 NO_MATTERMOST = "Mattermost cannot be reached. Check the connection, and PULLQUOTE_MATTERMOST_URL."
 NO_MATTERMOST_LIBRARY = "The Mattermost channel is not installed. Install it with: pip install 'pullquote[serve]'"
+NO_DISCORD_TOKEN = (
+    "PULLQUOTE_DISCORD_TOKEN is not set. Make an application in Discord's developer portal and put its bot's token "
+    "in .env."
+)
+BAD_DISCORD_TOKEN = "Discord does not know the token in PULLQUOTE_DISCORD_TOKEN. Reset it on the page Bot and copy it."
+NO_DISCORD = "Discord cannot be reached. Check the connection, and PULLQUOTE_DISCORD_API if it is set."
+NO_DISCORD_LIBRARY = "The Discord channel is not installed. Install it with: pip install 'pullquote[discord]'"
 NO_CHANNEL = (
     "No channel has its settings. Set PULLQUOTE_TELEGRAM_TOKEN, PULLQUOTE_SLACK_BOT_TOKEN or "
     "PULLQUOTE_MATRIX_HOMESERVER; see: pullquote settings"
@@ -758,6 +773,7 @@ HOOK_HELP = (
     "words. Below an answer: “next source”, “more context”, “right”, “wrong answer”, “wrong quote”, “out of date”."
 )
 MATTERMOST_REACTIONS = "React with 👍 or 👎, with ➡️ for the next source, with ⬇️ for more context."
+NO_ROOM = "There is no room for more in one message here. The link opens the article at the quote."
 BUTTON_UNKNOWN = "This button is not known here. Ask the question again."
 HOOK_LATER = "This takes a while. The answer follows."
 HOOK_AGAIN = "This takes longer than this chat waits for me. Ask the same again in a minute."

@@ -159,6 +159,21 @@ class Porter:
                 await self._platform.delete(heard, noted[1])
                 await asyncio.to_thread(self._store.note_message, heard.said, "", "")
 
+    async def ask(self, who: Person, asked: Asked) -> tuple[Reply, str]:
+        """The reply, and its id where it is an Answer, to a question that is no message."""
+        async with self._turns.turn(f"user {who.id}", f"place {who.place}"):
+            try:
+                reply, answer, strange = await self._seats.work(
+                    lambda: answered(self._office, who, asked, ""), asked.text
+                )
+            except Exception as error:
+                name = secrets.token_hex(4)
+                log.error("error %s", name, exc_info=error)
+                return messages.say(messages.WENT_WRONG, id=name), ""
+        if strange:
+            await self._tell_admins(who)
+        return reply or "", answer
+
     async def press(self, who: Person, press: Press) -> tuple[str, Shown | None]:
         """What to say to a button, and what the message shows now."""
         return await self._seats.work(lambda: pressed(self._office, who, *press))

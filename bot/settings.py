@@ -89,6 +89,7 @@ SECRET = (
     "matrix_password",
     "matrix_token",
     "mattermost_token",
+    "discord_token",
 )
 Folder = Annotated[Path, AfterValidator(_home)]
 
@@ -190,6 +191,12 @@ class Settings(BaseSettings):
     mattermost_listen: str = Field(
         default="127.0.0.1:8081", pattern=r"^[^\s:/]+:\d{1,5}$", description=messages.SETTING_MATTERMOST_LISTEN
     )
+    discord_token: Annotated[SecretStr, _like(r"[\w.-]{20,}")] | None = Field(
+        default=None, description=messages.SETTING_DISCORD_TOKEN
+    )
+    discord_api: str = Field(default="", pattern=r"^(https?://[^\s/]+/?)?$", description=messages.SETTING_DISCORD_API)
+    discord_admins: str = Field(default="", pattern=IDS, description=messages.SETTING_DISCORD_ADMINS)
+    discord_allowed: str = Field(default="", pattern=IDS, description=messages.SETTING_DISCORD_ALLOWED)
     access: Literal["open", "list", "invite"] = Field(default="open", description=messages.SETTING_ACCESS)
     person_minute: int = Field(default=10, ge=1, description=messages.SETTING_PERSON_MINUTE)
     person_day: int = Field(default=300, ge=1, description=messages.SETTING_PERSON_DAY)

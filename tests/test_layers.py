@@ -23,6 +23,7 @@ HOMES = {
     **dict.fromkeys(["langchain", "langchain_core"], "retrieval/langchain.py"),
     "sqlalchemy": "corpus/database.py",  # and those that keep something in one
     **dict.fromkeys(["telegram", "aiolimiter", "tornado"], "bot/channels/telegram.py"),
+    "discord": "bot/channels/discord.py",
     **dict.fromkeys(["slack_bolt", "slack_sdk"], "bot/channels/slack.py"),
     "nio": "bot/channels/matrix.py",
     **dict.fromkeys(
