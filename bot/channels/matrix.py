@@ -86,7 +86,7 @@ T = TypeVar("T")
 Json = Mapping[str, Any]
 Work = Callable[[], Awaitable[object]]
 _PILL = re.compile(r"""href\s*=\s*["']https://matrix\.to/#/((?:@|%40)[^"'?]+)""", re.IGNORECASE)
-_COMMAND = re.compile(r"([!/])(\w+)(?:\s+(.*))?", re.DOTALL)
+_COMMAND = re.compile(r"([!/])(\w+)(?: (.*))?")
 _TONES = re.compile("[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")  # how an emoji is drawn
 
 
@@ -213,36 +213,38 @@ def to_question(post: Post, me: Me) -> Asked | None:
     """
     if not addressed(post, me) and (not post.thread or post.named - {post.sender}):
         return None
-    words = line(_unnamed(post.body, me, me.id in post.named))
+    words = _unnamed(line(post.body), me, me.id in post.named)
     return Asked(_command(words, post.direct), post.replied) if words else None
 
 
 def addressed(post: Post, me: Me) -> bool:
     """Whether the message is to this bot: it mentions it, begins with its name or !ask, or nobody else can read it."""
-    begins = _unnamed(post.body, me, False) != post.body or re.match(r"!ask\b", post.body.lstrip(), re.IGNORECASE)
+    words = line(post.body)
+    begins = _unnamed(words, me, False) != words or re.match(r"!ask\b", words, re.IGNORECASE)
     return post.direct or me.id in post.named or bool(begins)
 
 
-def _unnamed(body: str, me: Me, mentioned: bool) -> str:
-    """The text without the bot's name in front; where it is mentioned, also without its id, and its name at the end."""
+def _unnamed(words: str, me: Me, mentioned: bool) -> str:
+    """A line without the bot's name in front; where it is mentioned, also without its id, and its name at the end."""
     name = f"(?:@?{re.escape(me.name)}|{re.escape(me.id.partition(':')[0])})"
-    front = rf"(?:{re.escape(me.id)}[:,]?(?!\S)|{name}{'[:,]?' if mentioned else '[:,]'}(?!\S))"
-    body = re.sub(rf"^\s*{front}\s*", "", body, count=1, flags=re.IGNORECASE)
+    front = rf"^(?:{re.escape(me.id)}[:,]?(?!\S)|{name}{'[:,]?' if mentioned else '[:,]'}(?!\S)) ?"
+    words = re.sub(front, "", words, count=1, flags=re.IGNORECASE)
     if mentioned:
-        body = re.sub(rf"[\s,]+(?:{re.escape(me.id)}|{name})\s*([?!.]*)\s*$", r"\1", body, count=1, flags=re.IGNORECASE)
-        body = body.replace(me.id, "")
-    return body
+        words = re.sub(rf",? (?:{re.escape(me.id)}|{name}) ?([?!.]*)$", r"\1", words, count=1, flags=re.IGNORECASE)
+        words = words.replace(me.id, "")
+    return line(words)
 
 
 def _command(words: str, direct: bool) -> str:
-    """`!ask` and `/ask` may have a command behind them; apps keep `/` for themselves, so `!` does too."""
-    if direct and (words.lower() in ALONE or re.fullmatch(r"start [\w-]{11}", words, re.IGNORECASE)):
-        return f"/{words}"
+    """`!ask` may have a command behind it; apps keep `/` for themselves, so `!` does too."""
     found = _COMMAND.fullmatch(words)
-    if found is None or found[2].lower() not in OURS:
-        return words
-    name, rest = found[2].lower(), (found[3] or "").strip()
-    return _command(rest, direct) if name == "ask" and rest else f"/{name} {rest}".strip()
+    asked = found and found[2].lower() == "ask" and found[3]
+    if asked:
+        words, found = asked, _COMMAND.fullmatch(asked)
+    if (direct or asked) and (words.lower() in ALONE or re.fullmatch(r"start [\w-]{11}", words, re.IGNORECASE)):
+        return f"/{words}"
+    known = found and found[2].lower() in OURS
+    return f"/{found[2].lower()} {found[3] or ''}".strip() if found and known else words
 
 
 def person(user: str, room: str, topic: str = "") -> Person:
@@ -805,10 +807,7 @@ class Desk:
         return await self._send(post.room, "m.room.message", _threaded(message, post.id, post.root), said_by)
 
     async def _edit(self, room: str, target: str, message: Message, said_by: str) -> str:
-        new = message.content()
-        content = {**new, "body": f"* {message.text}", "formatted_body": f"* {message.html}", "m.new_content": new}
-        content["m.relates_to"] = {"rel_type": "m.replace", "event_id": target}
-        await self._send(room, "m.room.message", content, said_by)
+        await self._send(room, "m.room.message", instead_of(target, message), said_by)
         return target
 
     async def _send(self, room: str, kind: str, content: dict[str, Any], cause: str) -> str:
@@ -834,7 +833,7 @@ class Desk:
 
     async def _download(self, url: str) -> bytes:
         """A file that was sent, however large the sender says it is. Raises BadArticle."""
-        found = re.fullmatch(r"mxc://([^/?#]+)/([\w-]+)", url)
+        found = re.fullmatch(r"mxc://([^/?#]+)/([A-Za-z0-9_-]+)", url)
         if not found:
             raise BadArticle(messages.MATRIX_NO_FILE)
         path = f"/_matrix/client/v1/media/download/{quoted_path(found[1], safe='')}/{found[2]}"
@@ -865,6 +864,13 @@ def _key(cause: str) -> str:
 def _status(response: Any) -> int:
     """Of HTTP; 0 where there was none."""
     return int(getattr(response.transport_response, "status", 0) or 0)
+
+
+def instead_of(target: str, message: Message) -> dict[str, Any]:
+    """The edit of a message of ours. Apps that know no edits show another message."""
+    new = message.content()
+    shown = {"body": f"* {message.text}", "formatted_body": f"* {message.html}", "m.new_content": new}
+    return new | shown | {"m.relates_to": {"rel_type": "m.replace", "event_id": target}}
 
 
 def _threaded(message: Message, replied: str, root: str) -> dict[str, Any]:

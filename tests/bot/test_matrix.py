@@ -22,14 +22,17 @@ from click.testing import CliRunner
 from pydantic import SecretStr
 
 from bot import messages
-from bot.channels.matrix import BAD, BOOKMARK, GOOD, MORE, NEXT, RECENT, TIMELINE, serve
+from bot.channels.matrix import BAD, BOOKMARK, GOOD, MORE, NEXT, RECENT, TIMELINE, instead_of, render, serve
 from bot.cli import cli
 from bot.conversation import Office, Rules
 from bot.settings import BadSettings, Settings
 from bot.store import Store, open_store
-from corpus.archive import Archive, StoredPassage, open_archive
+from corpus.archive import FOREVER, Archive, Revision, StoredPassage, open_archive
+from corpus.article import make_article
 from corpus.passages import passages
-from retrieval.answer import Reason
+from retrieval.answer import Answer, Reason
+from retrieval.citation import cite
+from retrieval.question import Question
 from tests import synapse
 from tests.bot.test_slack import DEMAND, PAPER, QUOTE, REFUSED, SECOND, TALKS, Desk, Keeper
 from tests.synapse import Person, Said, Synapse, until
@@ -392,6 +395,21 @@ async def test_what_is_edited_or_redacted_before_it_is_answered(
         await answered(ada, room, last)
         said = await ada.answers(room, bot.id)
     assert [one.thread for one in said] == [first, edited, last]
+
+
+@pytest.mark.parametrize("text", ["a" * 19_000, "&" * 19_000, '"' * 19_000, "中" * 19_000, "😀" * 9_500])
+async def test_the_heaviest_answer_is_taken_as_a_message_and_as_an_edit(ada: Person, text: str) -> None:
+    """An event has 64 KiB; an edit holds everything twice."""
+    heavy = make_article(url=f"https://n.example/{'x' * 1_900}", title=text[:900], text=text, outlet=text[:900])
+    citation = cite(Revision(1, 1, heavy, date(2025, 5, 16), FOREVER), (0, len(text)))
+    message = render(Answer(Question("what?", date(2025, 5, 16)), True, 0.9, text, (citation, citation), (), 0.1), "id")
+    room = await ada.room()
+    sent = await ada.send(room, message.content())
+    await ada.send(room, instead_of(sent, message))
+    [held] = await ada.heard(room)
+    assert held.edited
+    assert held.content == message.content()
+    assert len(held.body) > 4_000
 
 
 async def test_after_a_restart_the_device_is_the_same_and_nothing_is_answered_twice(

@@ -13,6 +13,7 @@ from bot import messages
 from bot.channels.matrix import HEAVIEST, Me, Message, addressed, read, render, to_question
 from bot.conversation import Export, Reply, Shown, Sources, Verified, known_of
 from bot.length import FIELD, on_the_web, units
+from bot.reception import Asked
 from corpus.article import Article, line, make_article, normalise
 from retrieval.answer import Differing, Reason
 from retrieval.citation import Citation, cite
@@ -238,3 +239,35 @@ def test_the_question_behind_a_mention_is_whole(question: str, front: str) -> No
     asked = to_question(post, ME)
     assert asked
     assert asked.text == question
+
+
+@pytest.mark.parametrize(
+    ("body", "direct", "named", "text"),
+    [
+        ("Pullquote what did they say?", False, True, "what did they say?"),
+        ("what did they say, Pullquote?", False, True, "what did they say?"),
+        (f"what did they say {ME.id}", False, True, "what did they say"),
+        ("@pullquote: what did they say?", False, False, "what did they say?"),
+        ("Pullquote, /since 2025-05-20", False, False, "/since 2025-05-20"),
+        ("!ask !Since 2025-05-20", False, False, "/since 2025-05-20"),
+        ("!ask /nonsense", False, False, "/nonsense"),
+        ("!ask", False, False, "/ask"),
+        ("!ask help", False, False, "/help"),
+        ("help", True, False, "/help"),
+        ("start 0123456789a", True, False, "/start 0123456789a"),
+        ("!important?", True, False, "!important?"),
+        ("!ask " * 12_000 + "who?", False, False, "/ask " + "!ask " * 11_998 + "who?"),
+        (" " * 60_000 + "who?", True, False, "who?"),
+        ("," * 60_000, True, True, "," * 60_000),
+        ("Pullquote is slow", False, False, None),
+        ("Pullquoted: what?", False, False, None),
+        ("!asked and answered", False, False, None),
+        (f"mail {ME.id} about it", False, False, None),
+    ],
+)
+def test_what_a_message_asks(body: str, direct: bool, named: bool, text: str | None) -> None:
+    content = {"msgtype": "m.text", "body": body, "m.mentions": {"user_ids": [ME.id] if named else []}}
+    event = {"type": "m.room.message", "event_id": "$1", "sender": "@eve:x.example", "content": content}
+    post = read(event, "!r:x.example", direct, ME)
+    assert post
+    assert to_question(post, ME) == (None if text is None else Asked(text))
