@@ -161,8 +161,10 @@ def add(named: tuple[str, ...], yes: bool, dry_run: bool, wait: float, as_json: 
 
     added = Added()
     choose = (lambda url, offers: offers) if yes else _choose
-    with _house() as house, _newsroom(house, wait, dry_run) as newsroom, _interruptible(added.round.taken):
-        newsroom.add(named, choose, added, dry_run)
+    with _house() as house, _newsroom(house, wait) as newsroom, _interruptible(added.round.taken):
+        newsroom.find(named, choose, added, dry_run)
+        with _shown(house, newsroom, dry_run):
+            newsroom.take(added, dry_run)
     if not as_json:
         for one, new in added.sources:
             click.echo(messages.source_added(one.title, one.url, one.kind, new, dry_run))
@@ -217,7 +219,10 @@ def feeds(context: click.Context, as_json: bool) -> None:
     if not found:
         click.echo(messages.NO_SOURCES)
         return
-    terminal.table(as_rows(found), messages.SOURCES_HEAD, wraps=(1, 7))
+    terminal.table(as_rows(found), messages.SOURCES_HEAD, wraps=(1,))
+    for one in found:
+        if one.failures:
+            click.echo(messages.source_failed(one.id, one.name, one.failures, one.reason))
 
 
 @feeds.command("export")
@@ -256,7 +261,12 @@ def refresh(everything: bool, wait: float, as_json: bool) -> None:
     from corpus.rounds import Round
 
     report = Round()
-    with _house() as house, _newsroom(house, wait) as newsroom, _interruptible(report.taken):
+    with (
+        _house() as house,
+        _newsroom(house, wait) as newsroom,
+        _interruptible(report.taken),
+        _shown(house, newsroom),
+    ):
         newsroom.refresh(report, everything=everything)
     _tell_round(report, False, as_json)
 
@@ -283,38 +293,40 @@ def watch(folder: str, withdraw: bool, once: bool, wait: float, as_json: bool) -
         path = watched(folder)
         house.register.add(path, "folder", "", time.time(), withdraw=withdraw)
         source = house.register.source(path)
-        failed = False
         if not once:
             click.echo(messages.printable(messages.WATCHING.format(folder=path)), err=True)
-        while True:
-            report = Round()
-            with _interruptible(report.taken):
-                newsroom.look(source, report)
-            if once:
-                _tell_round(report, False, as_json)
-                return
+        report = Round()
+        with _interruptible(report.taken), _shown(house, newsroom):
+            newsroom.look(source, report)
+        while not once:
             if report.taken.counts or report.taken.problems or report.missing or report.withdrawn:
-                failed |= _told_round(report, False, as_json)
+                _told_round(report, False, as_json)
             time.sleep(POLL)
+            report = Round()
+            newsroom.look(source, report)
+    _tell_round(report, False, as_json)
 
 
 @contextmanager
-def _newsroom(house: "House", wait: float, dry: bool = False) -> Iterator["Newsroom"]:
+def _newsroom(house: "House", wait: float) -> Iterator["Newsroom"]:
     from bot.newsroom import WAIT, Newsroom
-    from bot.progress import shown
 
     _ = house.archive  # whether it opens matters more than anything that comes
+    newsroom = Newsroom(house, wait=max(wait, WAIT))
+    try:
+        yield newsroom
+    finally:
+        newsroom.close()
+
+
+@contextmanager
+def _shown(house: "House", newsroom: "Newsroom", dry: bool = False) -> Iterator[None]:
+    """How far it is."""
+    from bot.progress import shown
+
     with shown(messages.READ if dry else messages.STORED) as progress:
-        newsroom = Newsroom(
-            house,
-            progress=lambda _: progress.read(),
-            catch_up=lambda: _catch_up(house, progress),
-            wait=max(wait, WAIT),
-        )
-        try:
-            yield newsroom
-        finally:
-            newsroom.close()
+        newsroom.show(lambda _: progress.read(), lambda: _catch_up(house, progress))
+        yield
 
 
 @contextmanager

@@ -280,7 +280,7 @@ STOPPED = "Stopped."
 
 # Sources
 
-SOURCES_HEAD = ("number", "source", "kind", "last success", "newest article", "usual gap", "next visit", "state")
+SOURCES_HEAD = ("number", "source", "kind", "last success", "newest", "usual gap", "next visit", "state")
 NO_SOURCES = "There are no sources. Add a feed, a sitemap or a site with: pullquote add URL"
 NEVER = "never"
 OK, SILENT_STATE = "ok", "SILENT"
@@ -340,6 +340,16 @@ def moment(when: float | None) -> str:
     return f"{local:%H:%M}" if local.date() == datetime.now().astimezone().date() else f"{local:%Y-%m-%d %H:%M}"
 
 
+def day_or_time(when: float | None) -> str:
+    """As `moment`, shorter, for a table: 14:05 today, else 24 Nov, else 2025-11-24."""
+    if when is None:
+        return NEVER
+    local, now = datetime.fromtimestamp(when).astimezone(), datetime.now().astimezone()
+    if local.date() == now.date():
+        return f"{local:%H:%M}"
+    return f"{local.day} {local:%b}" if local.year == now.year else f"{local:%Y-%m-%d}"
+
+
 def span(seconds: float | None) -> str:
     """About so long: 45 min, 6 h, 3 days."""
     if seconds is None:
@@ -349,11 +359,17 @@ def span(seconds: float | None) -> str:
     return f"{seconds / 3_600:.0f} h" if seconds < 129_600 else f"{seconds / 86_400:.0f} days"
 
 
-def source_state(silent: bool, failures: int, reason: str, waiting: int) -> str:
+def source_state(silent: bool, failures: int, waiting: int) -> str:
     said = [SILENT_STATE] if silent else []
-    said += [f"failed {failures} times: {reason}" if failures > 1 else f"failed: {reason}"] if failures else []
-    said += [f"{waiting:,} pages waiting"] if waiting else []
-    return "; ".join(said) or OK
+    said += ["failed"] if failures else []
+    said += [f"{waiting:,} waiting"] if waiting else []
+    return ", ".join(said) or OK
+
+
+def source_failed(number: int, name: str, failures: int, reason: str) -> str:
+    """Below the table."""
+    often = f" {failures} times in a row" if failures > 1 else ""
+    return printable(f"{number} {name} failed{often}: {reason}")
 
 
 def fresh(current: float | None, sources: int, silent: int) -> str:

@@ -40,6 +40,8 @@ class Added:
     round: Round = field(default_factory=Round)
     sources: list[tuple[Offer, bool]] = field(default_factory=list)  # and whether it is a new one
     offered: list[tuple[str, Sequence[Offer]]] = field(default_factory=list)  # by an address, and not chosen
+    items: list[Item] = field(default_factory=list)
+    pages: list[Address] = field(default_factory=list)  # as they are to be noted once they are stored
 
 
 class Newsroom:
@@ -51,7 +53,6 @@ class Newsroom:
         *,
         clock: Clock | None = None,
         seconds: float = DEADLINE,
-        progress: Callable[[Item], object] = lambda item: None,
         catch_up: Callable[[], None] | None = None,
         wait: float = WAIT,
         tell: Callable[[Sequence[str]], object] | None = None,
@@ -59,8 +60,9 @@ class Newsroom:
         """`catch_up` brings the indexes up; `seconds` for one address; `wait` for another intake; `tell` hears the
         sentences that administrators should.
         """
-        self._house, self._clock, self._progress, self._wait = house, clock or SystemClock(), progress, wait
-        self._seconds, self._tell = seconds, tell or _tell_log
+        self._house, self._clock, self._seconds, self._wait = house, clock or SystemClock(), seconds, wait
+        self._tell = tell or _tell_log
+        self._progress: Callable[[Item], object] = lambda item: None
         self._catch_up = catch_up or (lambda: house.index().catch_up())
         self._halted = threading.Event()
 
@@ -90,11 +92,15 @@ class Newsroom:
             self._visitor,
             self._reader,
             alone=self._alone,
-            catch_up=self._catch_up,
+            catch_up=lambda: self._catch_up(),
             interval=60.0 * self._house.settings.refresh_minutes,
             clock=self._clock,
-            progress=self._progress,
+            progress=lambda item: self._progress(item),
         )
+
+    def show(self, progress: Callable[[Item], object], catch_up: Callable[[], None]) -> None:
+        """From now on `progress` hears of each article that is stored, and `catch_up` brings the indexes up."""
+        self._progress, self._catch_up = progress, catch_up
 
     def close(self) -> None:
         if "_web" in self.__dict__:
@@ -104,37 +110,32 @@ class Newsroom:
 
     # Adding
 
-    def add(
+    def find(
         self, named: Iterable[str], choose: Callable[[str, Sequence[Offer]], Sequence[Offer]], added: Added, dry: bool
     ) -> None:
-        """Takes in pages, and makes feeds and sitemaps sources; `choose` picks from the feeds of a site.
+        """Looks what is there, and makes feeds and sitemaps sources; `choose` picks from the feeds of a site.
 
-        What was named and is neither is one of the problems of `added`.
+        What was named and is neither they nor a page will be one of the problems.
         """
-        items: list[Item] = []
-        pages: list[Address] = []
         for one in map(str.strip, named):
             try:
-                self._add_one(one, choose, added, items, pages, dry)
+                self._find_one(one, choose, added, dry)
             except BadArticle as error:
-                items.append(Item(line(one)[:200], None, str(error)))
-        if items:
+                added.items.append(Item(line(one)[:200], None, str(error)))
+
+    def take(self, added: Added, dry: bool) -> None:
+        """Takes in what was found: the pages, and what the new sources name."""
+        if added.items:
             with self._alone():
-                take_in(items, self._house.archive, dry=dry, progress=self._progress, report=added.round.taken)
+                take_in(added.items, self._house.archive, dry=dry, progress=self._progress, report=added.round.taken)
         if dry:
             return
-        self.register.note(pages)
+        self.register.note(added.pages)
         new = {offer.url for offer, _ in added.sources}
         self.rounds.go([one for one in self.register.sources() if one.url in new], most=FIRST, report=added.round)
 
-    def _add_one(
-        self,
-        named: str,
-        choose: Callable[[str, Sequence[Offer]], Sequence[Offer]],
-        added: Added,
-        items: list[Item],
-        pages: list[Address],
-        dry: bool,
+    def _find_one(
+        self, named: str, choose: Callable[[str, Sequence[Offer]], Sequence[Offer]], added: Added, dry: bool
     ) -> None:
         if named.lower().endswith(".opml") and "://" not in named:
             self._add_sources(_listed(Path(named)), added, dry)
@@ -153,11 +154,11 @@ class Newsroom:
             now = self._clock.now()
             noted = replace(address, state="page", by_hand=True, known=found.known, next=following(0, now), visits=1)
             if found.article:
-                items.append(Item(line(named)[:200], found.article))
+                added.items.append(Item(line(named)[:200], found.article))
                 noted = replace(noted, article=found.article.url)
             else:
                 added.round.taken.counts["unchanged"] += 1
-            pages.append(noted)
+            added.pages.append(noted)
 
     def _add_sources(self, offers: Sequence[Offer], added: Added, dry: bool) -> None:
         there = {one.url for one in self.register.sources()}

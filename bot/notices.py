@@ -29,7 +29,7 @@ EVERY = 30.0  # seconds between two looks at the archive
 CHANGES = 2_000  # changes of the archive looked at in a step
 ROUND = 200  # citations, about, and
 ASKED = 20  # standing questions of a round
-BUSY = 0.2  # seconds until it is looked again whether nobody waits for an answer
+BUSY = 1.0  # seconds between two pieces of work, and until it is looked again whether nobody waits for an answer
 QUOTE = 480  # units of a quote in a correction, of which there may be three with two quotes each
 ADDRESS = 300  # units of an address that is shown; a longer one is not
 SUMMED = 8  # articles named where corrections are summed up
@@ -328,12 +328,12 @@ class Notices:
         """Asks standing questions of what came in, one at a time and only while nobody waits; whether more wait."""
         if not await asyncio.to_thread(self._office.in_step):
             return False
-        newest = await asyncio.to_thread(self._office.archive.newest)
-        due = await asyncio.to_thread(self._list.due, self._postbox.channel, self._clock(), newest, ASKED)
-        due = [one for one in due if one.place.chat not in self._held]
+        now = await asyncio.to_thread(self._office.archive.newest)
+        due = await asyncio.to_thread(self._list.due, self._postbox.channel, self._clock(), now, self._held, ASKED)
         for follow in due:
-            while self._seats.waiting:
-                await asyncio.sleep(BUSY)
+            if self._seats.waiting:
+                return True
+            newest = follow.until if follow.sending else now  # what may have been sent is found again as it was
             if not await self._allowed(follow.person, follow.place):
                 await asyncio.to_thread(self._list.asked, follow.id, newest)
                 continue
@@ -356,7 +356,7 @@ class Notices:
         heading = messages.say(messages.NEWS, follow.language, **asked)
         shown = await asyncio.to_thread(lambda: Stored(self._office, who).told(found.answer, heading))
         key = _key("follow", str(follow.id), *sorted(found.told))
-        await asyncio.to_thread(self._list.sending_news, follow.id, key)
+        await asyncio.to_thread(self._list.sending_news, follow.id, key, newest)
         outcome = await self._post(follow.place, shown, follow.language, key, follow.sending == key)
         if outcome is None:
             return

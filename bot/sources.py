@@ -15,11 +15,11 @@ def as_rows(sources: Iterable[Source]) -> Iterator[tuple[str, ...]]:
             str(one.id),
             messages.printable(f"{one.title}\n{one.url}" if one.title else one.url),
             one.kind,
-            messages.moment(one.succeeded),
-            messages.moment(one.newest),
+            messages.day_or_time(one.succeeded),
+            messages.day_or_time(one.newest),
             messages.span(one.gap),
-            messages.moment(max(one.next, now)),
-            messages.printable(messages.source_state(one.silent(now), one.failures, one.reason, one.waiting)),
+            messages.day_or_time(max(one.next, now)),
+            messages.source_state(one.silent(now), one.failures, one.waiting),
         )
 
 

@@ -69,6 +69,7 @@ _follows = sa.Table(
     sa.Column("after", sa.Integer, nullable=False),
     sa.Column("due", sa.Text, nullable=False),
     sa.Column("sending", sa.Text, nullable=False),
+    sa.Column("until", sa.Integer, nullable=False),
     sa.UniqueConstraint("chat", "number"),
     sqlite_autoincrement=True,
 )
@@ -90,20 +91,21 @@ _sentences = sa.Table(
 )
 
 MIGRATION = (
-    "CREATE TABLE shown (id INTEGER PRIMARY KEY, chat TEXT NOT NULL, topic TEXT NOT NULL, message TEXT NOT NULL, "
-    "person TEXT NOT NULL, language TEXT NOT NULL, answer TEXT NOT NULL, number INTEGER NOT NULL, url TEXT NOT NULL, "
+    "CREATE TABLE shown (id INTEGER NOT NULL PRIMARY KEY, chat TEXT NOT NULL, topic TEXT NOT NULL, "
+    "message TEXT NOT NULL, person TEXT NOT NULL, language TEXT NOT NULL, answer TEXT NOT NULL, number INTEGER NOT NULL, url TEXT NOT NULL, "
     'revision INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL, digest TEXT NOT NULL, '
     "at TEXT NOT NULL, look INTEGER NOT NULL, sending TEXT NOT NULL, UNIQUE (chat, answer, number))",
     *(f"CREATE INDEX ix_shown_{name} ON shown ({name})" for name in ("url", "revision", "look")),
-    "CREATE TABLE watched (position INTEGER PRIMARY KEY)",
-    "CREATE TABLE quiet (chat TEXT PRIMARY KEY)",
+    "CREATE TABLE watched (position INTEGER NOT NULL PRIMARY KEY)",
+    "CREATE TABLE quiet (chat TEXT NOT NULL PRIMARY KEY)",
     "CREATE TABLE notices (chat TEXT NOT NULL, day TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (chat, day))",
-    "CREATE TABLE follows (id INTEGER PRIMARY KEY AUTOINCREMENT, number INTEGER NOT NULL, chat TEXT NOT NULL, "
+    "CREATE TABLE follows (id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, number INTEGER NOT NULL, chat TEXT NOT NULL, "
     "topic TEXT NOT NULL, person TEXT NOT NULL, language TEXT NOT NULL, question TEXT NOT NULL, scope TEXT NOT NULL, "
-    "after INTEGER NOT NULL, due TEXT NOT NULL, sending TEXT NOT NULL, UNIQUE (chat, number))",
+    "after INTEGER NOT NULL, due TEXT NOT NULL, sending TEXT NOT NULL, until INTEGER NOT NULL, "
+    "UNIQUE (chat, number))",
     "CREATE TABLE told (follow INTEGER NOT NULL, key TEXT NOT NULL, PRIMARY KEY (follow, key))",
-    "CREATE TABLE sentences (id INTEGER PRIMARY KEY, chat TEXT NOT NULL, text TEXT NOT NULL, at TEXT NOT NULL, "
-    "state TEXT NOT NULL, sending TEXT NOT NULL)",
+    "CREATE TABLE sentences (id INTEGER NOT NULL PRIMARY KEY, chat TEXT NOT NULL, text TEXT NOT NULL, "
+    "at TEXT NOT NULL, state TEXT NOT NULL, sending TEXT NOT NULL)",
 )
 
 
@@ -171,6 +173,7 @@ class Follow:
     after: int  # the newest revision that it was asked of
     due: datetime  # nothing is told before
     sending: str = ""
+    until: int = 0  # the newest revision that it was asked of for what was about to be sent
 
     @property
     def private(self) -> bool:
@@ -309,7 +312,7 @@ class Watchlist:
             number = next(one for one in range(1, len(taken) + 2) if one not in taken)
             row = {"number": number, "chat": new.place.chat, "topic": new.place.topic, "person": new.person}
             row |= {"language": new.language, "question": new.question, "scope": _written(new.scope)}
-            row |= {"after": new.after, "due": new.due.isoformat(), "sending": ""}
+            row |= {"after": new.after, "due": new.due.isoformat(), "sending": "", "until": 0}
             key = connection.execute(sa.insert(_follows), row).inserted_primary_key
             assert key is not None
             _tell(connection, key[0], told)
@@ -327,10 +330,13 @@ class Watchlist:
             connection.execute(sa.delete(_told).where(_told.c.follow == follow.id))
             connection.execute(sa.delete(_follows).where(_follows.c.id == follow.id))
 
-    def due(self, channel: str, now: datetime, newest: int, limit: int) -> list[Follow]:
-        """Those that may be told something by now and were not asked of what came in; who waits longest first."""
-        mine = _follows.c.chat.startswith(f"{channel}:", autoescape=True)
-        waiting = mine, _follows.c.due <= now.isoformat(), _follows.c.after < newest
+    def due(self, channel: str, now: datetime, newest: int, but: Iterable[str], limit: int) -> list[Follow]:
+        """Those that may be told something by now and were not asked of what came in; who waits longest first.
+
+        None of the chats `but`.
+        """
+        mine = _follows.c.chat.startswith(f"{channel}:", autoescape=True), _follows.c.chat.not_in(list(but))
+        waiting = *mine, _follows.c.due <= now.isoformat(), _follows.c.after < newest
         query = sa.select(_follows).where(*waiting).order_by(_follows.c.after, _follows.c.due, _follows.c.id)
         with self._reading() as connection:
             return [_read_follow(row) for row in connection.execute(query.limit(limit))]
@@ -339,10 +345,11 @@ class Watchlist:
         with self._reading() as connection:
             return frozenset(connection.scalars(sa.select(_told.c.key).where(_told.c.follow == follow)))
 
-    def sending_news(self, follow: int, key: str) -> None:
-        """Notes that a message about it is about to be sent."""
+    def sending_news(self, follow: int, key: str, until: int) -> None:
+        """Notes that a message about it is about to be sent, and up to which revision it was asked for that."""
+        now = sa.update(_follows).where(_follows.c.id == follow)
         with self._writing() as connection:
-            connection.execute(sa.update(_follows).where(_follows.c.id == follow).values(sending=key))
+            connection.execute(now.values(sending=key, until=until))
 
     def asked(self, follow: int, after: int, told: Iterable[str] = (), due: datetime | None = None) -> None:
         """It was asked of everything up to a revision, and this was told."""
@@ -440,6 +447,7 @@ def _read_follow(row: Any) -> Follow:
         after=row.after,
         due=datetime.fromisoformat(row.due),
         sending=row.sending,
+        until=row.until,
     )
 
 

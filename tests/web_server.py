@@ -95,9 +95,9 @@ class Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(host: str = "127.0.0.1", port: int = 0) -> Iterator[Server]:
+def serving(host: str = "127.0.0.1", port: int = 0, poll: float = 0.01) -> Iterator[Server]:
     with Server(host, port) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": poll})
         thread.start()
         try:
             yield server

@@ -476,7 +476,7 @@ class Desk:
         for pause in chain(PAUSES, repeat(PAUSES[-1])):
             # How things stand is told at once, whatever the wait; for minutes Synapse tells the same again to who asks
             # the very same.
-            wait, since = (secrets.randbelow(WAIT) + 1, None) if whole else (WAIT, self._mark.since)
+            wait, since = (WAIT + secrets.randbelow(WAIT), None) if whole else (WAIT, self._mark.since)
             try:
                 found = await self._client.sync(wait, FILTER, since)
             except aiohttp.ClientError as error:
@@ -669,7 +669,9 @@ class Desk:
         """The words of somebody else's message that it replies to, which an answer of ours is not."""
         if not asked.replied or self._store.message(f"matrix:{post.room}:{asked.replied}"):
             return asked
-        found = read(await self._fetch(post.room, asked.replied), post.room, post.direct, self._me)
+        found = None
+        with suppress(Refused):  # it is gone, or from before the bot came
+            found = read(await self._fetch(post.room, asked.replied), post.room, post.direct, self._me)
         return replace(asked, replied="", context=line(found.body) if found else "")
 
     def _note(self, who: Person, post: Post, answer: str, sent: str) -> None:

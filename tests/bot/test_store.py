@@ -15,6 +15,7 @@ from bot.cli import cli
 from bot.settings import in_force, load_settings
 from bot.store import TRIES, Given, Mark, Told, open_store
 from bot.verify import exact, match, quoted
+from bot.watchlist import MIGRATION, TABLES
 from corpus.archive import FOREVER, Revision, StoredPassage
 from corpus.article import Passage, make_article, normalise
 from corpus.database import DatabaseError
@@ -100,6 +101,25 @@ def test_what_an_older_version_kept_is_taken_along(tmp_path: Path) -> None:
     assert store.arrived("telegram/7/1", "{}")
     assert not store.first_time("stranger/telegram:2")
     store.close()
+
+
+def columns_of(store: sqlite3.Connection, table: str) -> list[str]:
+    """Its columns (name, type, not null, primary key), and the columns of each of its indexes."""
+    rows = [repr((row[1], row[2], row[3], row[5])) for row in store.execute(f"PRAGMA table_info({table})")]
+    for index in store.execute(f"PRAGMA index_list({table})").fetchall():
+        columns = [row[2] for row in store.execute(f"PRAGMA index_info({index[1]})")]
+        rows.append(f"unique {index[2]}: {columns}")
+    return sorted(rows)
+
+
+def test_tables_that_an_older_store_is_given_are_those_of_a_new_one(tmp_path: Path) -> None:
+    open_store(tmp_path / "new.sqlite").close()
+    files = [sqlite3.connect(tmp_path / name) for name in ("old.sqlite", "new.sqlite")]
+    with closing(files[0]) as old, closing(files[1]) as new:
+        for statement in MIGRATION:
+            old.execute(statement)
+        for table in TABLES.tables:
+            assert columns_of(old, table) == columns_of(new, table)
 
 
 def test_an_answer_is_kept_whole(tmp_path: Path) -> None:
