@@ -92,7 +92,8 @@ _sentences = sa.Table(
 
 MIGRATION = (
     "CREATE TABLE shown (id INTEGER NOT NULL PRIMARY KEY, chat TEXT NOT NULL, topic TEXT NOT NULL, "
-    "message TEXT NOT NULL, person TEXT NOT NULL, language TEXT NOT NULL, answer TEXT NOT NULL, number INTEGER NOT NULL, url TEXT NOT NULL, "
+    "message TEXT NOT NULL, person TEXT NOT NULL, language TEXT NOT NULL, answer TEXT NOT NULL, "
+    "number INTEGER NOT NULL, url TEXT NOT NULL, "
     'revision INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL, digest TEXT NOT NULL, '
     "at TEXT NOT NULL, look INTEGER NOT NULL, sending TEXT NOT NULL, UNIQUE (chat, answer, number))",
     *(f"CREATE INDEX ix_shown_{name} ON shown ({name})" for name in ("url", "revision", "look")),
