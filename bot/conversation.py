@@ -698,6 +698,11 @@ def speaker(citation: Citation, language: str = "") -> list[str]:
     return [messages.say(messages.NO_SPEAKER, language)] if quotes(citation.quote) else []
 
 
+def above(shown: Shown, language: str = "") -> list[str]:
+    """What stands above an answer: why it comes unasked, how the question was understood."""
+    return [*filter(None, [shown.heading]), *understood(shown.question, language)]
+
+
 def understood(question: Question, language: str = "") -> list[str]:
     """How the question was made whole and what that narrowed, a sentence each; empty where it was taken as it was."""
     made_whole = [messages.say(messages.READ_AS, language, question=cut(question.text, FIELD))]

@@ -16,13 +16,13 @@ from bot.conversation import (
     Shown,
     Sources,
     Verified,
+    above,
     first,
     known_of,
     notes,
     refusal,
     reports,
     speaker,
-    understood,
 )
 from bot.length import FIELD, around, cut, on_the_web, units
 from corpus.article import line
@@ -87,7 +87,7 @@ def _shown(shown: Shown, dialect: Dialect, below: str) -> str:
     if shown.count > 1:
         foot.append(messages.say(messages.SOURCE_OF, number=shown.number, count=shown.count))
     foot += [messages.DIFFER] if shown.differing else []
-    page = _Page(shown.citation, link(shown.citation), understood(shown.question), foot, reports(shown), answers=True)
+    page = _Page(shown.citation, link(shown.citation), above(shown), foot, reports(shown), answers=True)
     ours = f"\n{plain(below, dialect)}" if below else ""
     return _page(page, dialect, dialect.longest - units(ours)) + ours
 

@@ -25,7 +25,6 @@ from corpus.archive import Archive, NoSuchArticle, Revision
 from corpus.changes import nearest, stands
 from retrieval.citation import Citation, FalseQuote, cite
 
-EVERY = 30.0  # seconds between two looks at the archive
 CHANGES = 2_000  # changes of the archive looked at in a step
 ROUND = 200  # citations, about, and
 ASKED = 20  # standing questions of a round
@@ -402,7 +401,7 @@ class Notices:
         return self._clock().date()
 
 
-async def watch(office: Office, postbox: Postbox, seats: Seats, every: float = EVERY) -> None:
+async def watch(office: Office, postbox: Postbox, seats: Seats) -> None:
     """Until it is cancelled. A round that fails is logged and the next one goes on where it stood."""
     notices = Notices(office, postbox, seats)
     while True:
@@ -411,7 +410,7 @@ async def watch(office: Office, postbox: Postbox, seats: Seats, every: float = E
             more = await notices.round()
         except Exception:  # the archive may be out of reach; answering goes on meanwhile
             log.exception("a round of notices failed")
-        await asyncio.sleep(BUSY if more else every)
+        await asyncio.sleep(BUSY if more else office.telling.every)
 
 
 def tell_admins(watchlist: Watchlist, admins: Iterable[str], sentence: str) -> None:

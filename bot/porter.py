@@ -1,6 +1,7 @@
 """Carries what is said to the bot to a conversation, and its reply back: in order, once, edited and deleted along.
 
-A chat that keeps messages with ids gets all of it by being a Platform.
+A chat that keeps messages with ids gets all of it by being a Platform, and what the bot says unasked too: a Porter is a
+`bot.notices.Postbox`.
 """
 
 import asyncio
@@ -15,7 +16,9 @@ from typing import Any, Protocol
 from bot import messages
 from bot.conversation import Office, Person, Reply, Shown, Stored
 from bot.listening import GRACE
-from bot.reception import Asked, Press, Seats, Turns, answered, button, pressed, read_press
+from bot.notices import Later, Unpostable, watch
+from bot.reception import Asked, Press, Seats, Turns, answered, button, noted, pressed, read_press
+from bot.watchlist import Place
 from retrieval.answer import Answer
 
 PATIENCE = 0.5  # seconds after which a person sees that the bot is at work
@@ -44,10 +47,16 @@ class Heard:
     thread: str = ""  # that the reply goes into
     addressed: bool = True  # False: it stands in a thread that the bot is in, but does not name it
     place: Any = None  # what the platform needs besides, to reply
+    key: str = ""  # the same for the same message of ours, where that is no reply; "": see `once`
 
     @property
     def said(self) -> str:
         return f"{self.chat}:{self.message}"
+
+    @property
+    def once(self) -> str:
+        """What a platform that can tells a message of ours by that it has already."""
+        return self.key or self.message
 
 
 class Platform(Protocol):
@@ -58,7 +67,10 @@ class Platform(Protocol):
         ...
 
     async def post(self, heard: Heard, reply: Reply, answer: str) -> str:
-        """The id of the new message; `answer` is the id under which an Answer is stored."""
+        """The id of the new message; `answer` is the id under which an Answer is stored.
+
+        Without `heard.message` it replies to none, and `heard.place` may come as the text of what it was.
+        """
         ...
 
     async def edit(self, heard: Heard, message: str, reply: Reply, answer: str) -> None: ...
@@ -73,6 +85,7 @@ class Porter:
     def __init__(self, office: Office, platform: Platform, prefix: str) -> None:
         """`prefix` is that of its events in the inbox: "mattermost/BOT/"."""
         self._office, self._store, self._platform, self._prefix = office, office.store, platform, prefix
+        self.channel = prefix.partition("/")[0]
         self._seats, self._turns = Seats(office.seats), Turns()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -137,8 +150,10 @@ class Porter:
         """Which message answers which and what it shows; that the bot is in this thread."""
         self.enter(heard)
         self._store.note_message(heard.said, answer, sent)
+        self._store.note_message(f"{heard.who.chat}:place", "", str(heard.place))  # where what is said unasked goes
         if answer:
             self.note_shown(heard.chat, sent, reply if isinstance(reply, Shown) else None, answer)
+            noted(self._office, heard.who, Place(heard.who.chat, heard.thread, sent), answer)
 
     def note_shown(self, chat: str, message: str, shown: Shown | None, answer: str) -> None:
         at = Press(answer, shown.number, shown.widened) if shown else Press(answer, 1)
@@ -177,6 +192,30 @@ class Porter:
     async def press(self, who: Person, press: Press) -> tuple[str, Shown | None]:
         """What to say to a button, and what the message shows now."""
         return await self._seats.work(lambda: pressed(self._office, who, *press))
+
+    async def person(self, person: str, place: Place) -> Person:
+        return Person(person, place.chat, place.topic)
+
+    async def post(self, place: Place, what: Shown | str, language: str, key: str, again: bool) -> str:
+        """The platforms that know `key` keep one of two messages with it."""
+        known = await asyncio.to_thread(self._store.message, f"{place.chat}:place")
+        where = known[1] if known else place.id
+        who, chat = Person("", place.chat, place.topic), f"{self.channel}:{where}"
+        heard = Heard(who, chat, place.message, thread=place.topic, place=where, key=key)
+        answer = what.answer if isinstance(what, Shown) else ""
+        try:
+            sent = await self._platform.post(heard, what, answer)
+        except Away as error:
+            raise Later(str(error)) from error
+        except TooLate as error:
+            raise Unpostable(str(error)) from error
+        if isinstance(what, Shown):
+            await asyncio.to_thread(self.note_shown, chat, sent, what, answer)
+        return sent
+
+    async def watch(self) -> None:
+        """Says unasked what is to be said, until it is cancelled."""
+        await watch(self._office, self, self._seats)
 
     def pressed_on(self, chat: str, message: str, label: str) -> Press | None:
         """What the button of this name asks for below a message of ours; None: that shows no citation."""

@@ -22,7 +22,7 @@ T = TypeVar("T")
 _INVITED = re.compile(r"start [\w-]{11}", re.IGNORECASE)
 _COMMAND = re.compile(
     r"help|new|sources|export|status|feedback|invite|(?:since|until)(?: \d{4}-\d{2}-\d{2})?|outlet(?: .+)?"
-    r"|verify .+|add https?://\S+|forget (?:https?://\S+|document:\S+|\d+)",
+    r"|follow .+|following|unfollow \d+|notices(?: on| off)?|verify .+|add https?://\S+|forget (?:https?://\S+|document:\S+|\d+)",
     re.IGNORECASE,
 )
 

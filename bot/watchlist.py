@@ -118,6 +118,7 @@ class Telling:
     days: int = 30  # that an answer is old from when its corrections are told no more
     hours: float = 6.0  # between two answers to a standing question
     follows: int = 10  # standing questions of one person, twice as many in one chat
+    every: float = 30.0  # seconds between two looks at the archive
 
 
 @dataclass(frozen=True, slots=True)

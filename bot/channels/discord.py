@@ -25,6 +25,7 @@ from retrieval.answer import Answer
 
 OURS = "pq:"  # in front of what our buttons keep
 QUIET = discord.AllowedMentions.none()
+NONCE = 25  # characters, at most, of what tells two messages of ours apart
 log = logging.getLogger("pullquote.discord")
 
 T = TypeVar("T")
@@ -104,6 +105,10 @@ class Bot(discord.Client):
         await self._tree.sync()
         await self.porter.resume()
 
+    async def watch(self) -> None:
+        await self.wait_until_ready()
+        await self.porter.watch()
+
     async def on_message(self, message: discord.Message) -> None:
         self._take("said", message)
 
@@ -140,16 +145,14 @@ class Bot(discord.Client):
     async def post(self, heard: Heard, reply: Reply, answer: str) -> str:
         """As a reply, which calls nobody; sent twice with the same nonce, Discord keeps one."""
         text, buttons_below = content(reply, answer)
-        channel = self.get_partial_messageable(heard.place)
-        reference = discord.MessageReference(
-            message_id=int(heard.message), channel_id=heard.place, fail_if_not_exists=False
-        )
+        where = int(heard.place)
         more: dict[str, Any] = {"view": buttons_below} if buttons_below else {}
-        sent = await _foreseen(
-            channel.send(
-                text, reference=reference, mention_author=False, suppress_embeds=True, nonce=heard.message, **more
+        if heard.message:
+            more["reference"] = discord.MessageReference(
+                message_id=int(heard.message), channel_id=where, fail_if_not_exists=False
             )
-        )
+        there, once = self.get_partial_messageable(where), heard.once[:NONCE]
+        sent = await _foreseen(there.send(text, mention_author=False, suppress_embeds=True, nonce=once, **more))
         return str(sent.id)
 
     async def edit(self, heard: Heard, message: str, reply: Reply, answer: str) -> None:
@@ -241,7 +244,9 @@ async def serve(office: Office, settings: Settings, stop: asyncio.Event) -> None
         except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
             raise BadSettings(messages.NO_DISCORD) from error
         tasks = [asyncio.create_task(bot.connect()), asyncio.create_task(stop.wait())]
+        watching = asyncio.create_task(bot.watch())
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        watching.cancel()
         tasks[1].cancel()
         await bot.porter.finish()
         await bot.close()

@@ -32,17 +32,19 @@ from bot.conversation import (
     Sources,
     Stored,
     Verified,
+    above,
     first,
     known_of,
     notes,
     refusal,
     reports,
     speaker,
-    understood,
 )
 from bot.length import FIELD, around, cut, on_the_web, units
-from bot.reception import Asked, Seats, Turns, answered, pressed
+from bot.notices import Later, Unpostable, watch
+from bot.reception import Asked, Seats, Turns, answered, noted, pressed
 from bot.settings import BadSettings, Settings
+from bot.watchlist import Place
 from corpus.archive import Revision
 from corpus.article import BadArticle, Span, line
 from corpus.sources.files import MAX_DOCUMENT
@@ -296,7 +298,7 @@ def _shown(shown: Shown) -> Message:
     foot += [messages.DIFFER] if shown.differing else []
     tail = [_Line(cut(text, FIELD), _address(url)) for text, url in reports(shown)]
     at = f"{shown.number}:{shown.widened}" if shown.answer else ""
-    return replace(_cited(shown.citation, understood(shown.question), foot, tail, front=True), shown=at)
+    return replace(_cited(shown.citation, above(shown), foot, tail, front=True), shown=at)
 
 
 def _verified(verified: Verified) -> Message:
@@ -432,7 +434,9 @@ def keep_bookmark(path: Path, mark: Bookmark) -> None:
 
 
 class Desk:
-    """Answers what comes to one account."""
+    """Answers what comes to one account, and says unasked what is to be said: a `bot.notices.Postbox`."""
+
+    channel = "matrix"
 
     def __init__(
         self, office: Office, client: nio.AsyncClient, me: Me, bookmark: Path, mark: Bookmark, now: Callable[[], float]
@@ -680,8 +684,32 @@ class Desk:
         self._store.note_message(f"matrix:{post.room}:{post.id}", answer, sent)
         if answer:
             self._store.note_message(f"matrix:{post.room}:{sent}", answer)
+            noted(self._office, who, Place(who.chat, post.root, sent), answer)
         if not post.topic:  # what is asked in its thread leans on it
             self._store.set_turn(replace(who, topic=post.root).place, *self._store.turn(who.place))
+
+    async def person(self, person: str, place: Place) -> Person:
+        """Listed may also be their server."""
+        return Person(person, place.chat, place.topic, groups=frozenset({person.partition(":")[2].partition(":")[2]}))
+
+    async def post(self, place: Place, what: Shown | str, language: str, key: str, again: bool) -> str:
+        """The server keeps one of two messages with the same key."""
+        message = render(what)
+        root = place.topic or place.message
+        content = _threaded(message, place.message or root, root) if root else message.content()
+        try:
+            sent = await self._send(place.id, "m.room.message", content, key)
+        except Refused as error:
+            raise (Later if error.status >= 500 else Unpostable)(str(error)) from error
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Later(str(error)) from error
+        if isinstance(what, Shown):
+            with suppress(Refused, aiohttp.ClientError, TimeoutError):  # reactions are a courtesy
+                await self._offer(place.id, sent, what.count)
+        return sent
+
+    async def watch(self) -> None:
+        await watch(self._office, self, self._seats)
 
     async def _on_edited(self, edit: Post) -> None:
         """Only who said it may edit it, which a server need not see to."""
@@ -943,10 +971,11 @@ async def serve(office: Office, settings: Settings, stop: asyncio.Event, now: Ca
     """Until `stop` is set; what is in hand then is finished. Raises BadSettings."""
     async with opened(office, settings, now) as desk:
         listening, stopping = asyncio.ensure_future(desk.listen()), asyncio.ensure_future(stop.wait())
+        watching = asyncio.ensure_future(desk.watch())
         await asyncio.wait({listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (listening, stopping):
+        for task in (listening, stopping, watching):
             task.cancel()
-        await asyncio.gather(stopping, return_exceptions=True)
+        await asyncio.gather(stopping, watching, return_exceptions=True)
         await desk.finish()
         with suppress(asyncio.CancelledError):
             await listening

@@ -204,7 +204,7 @@ class Desk:
         body = {
             "channel_id": heard.place,
             "root_id": heard.thread,
-            "pending_post_id": f"{self._me['id']}:{heard.message}",
+            "pending_post_id": f"{self._me['id']}:{heard.once}",
         }
         sent = await self._client.call("POST", "posts", {**body, **message(reply, answer, self._sign)})
         return str(sent["id"])
@@ -339,6 +339,7 @@ async def serve(office: Office, settings: Settings, stop: asyncio.Event) -> None
     async with _opened(office, settings) as (desk, token), _buttons(desk, settings):
         await desk.porter.resume()  # before anything new can come, or that would be taken for a rest too
         listening_on = asyncio.create_task(desk.listen(token))
+        watching = asyncio.create_task(desk.porter.watch())
         try:
             await asyncio.wait(
                 [listening_on, stopping := asyncio.ensure_future(stop.wait())], return_when="FIRST_COMPLETED"
@@ -347,5 +348,6 @@ async def serve(office: Office, settings: Settings, stop: asyncio.Event) -> None
             if listening_on.done():
                 await listening_on  # raises what nobody foresaw
         finally:
+            watching.cancel()
             listening_on.cancel()
         await desk.porter.finish()

@@ -62,13 +62,13 @@ from bot.conversation import (
     Sources,
     Stored,
     Verified,
+    above,
     first,
     known_of,
     notes,
     refusal,
     reports,
     told_of,
-    understood,
 )
 from bot.length import FIELD, around, cut, on_the_web, units
 from bot.listening import listening
@@ -200,7 +200,7 @@ def _shown(shown: Shown, alone: bool) -> Message:
     foot += [messages.DIFFER] if shown.differing else []
     below = [_escaped(cut(one, FIELD)) for one in foot]
     below += [f"• {_linked(cut(text, FIELD), url, SHORT_LINK)}" for text, url in reports(shown)]
-    head = [*filter(None, [shown.heading]), *understood(shown.question)]
+    head = above(shown)
     blocks = _cited(shown.citation, head, below, shown.citation.quote)
     return Message(_told(shown.citation), (*blocks, *(_buttons(shown, alone) if shown.answer else ())))
 

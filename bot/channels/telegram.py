@@ -51,13 +51,13 @@ from bot.conversation import (
     Sources,
     Stored,
     Verified,
+    above,
     first,
     known_of,
     notes,
     refusal,
     reports,
     told_of,
-    understood,
 )
 from bot.length import FIELD, around, cut, on_the_web, units
 from bot.notices import Later, Unpostable, watch
@@ -186,7 +186,7 @@ def render(reply: Reply, language: str = "", answer: str = "", bot: str = "") ->
 
 def _shown(shown: Shown, language: str) -> Message:
     """What was understood, the answer, the passage around it, where that stands."""
-    head = [*filter(None, [shown.heading]), *understood(shown.question, language)]
+    head = above(shown, language)
     foot = [cut(one, FIELD) for one in notes(shown, language)]
     if shown.count > 1:
         foot.append(messages.say(messages.SOURCE_OF, language, number=shown.number, count=shown.count))

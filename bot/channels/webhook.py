@@ -9,7 +9,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -269,6 +269,7 @@ def _refusal(error: web.HTTPException, sentence: str) -> web.HTTPException:
 
 async def serve(office: Office, settings: Settings, stop: asyncio.Event) -> None:
     """Until `stop` is set; what is in hand then is finished. Raises BadSettings."""
+    office = replace(office, posts=False)  # a webhook only replies
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
         desk, app = Desk(office, settings, session), web.Application(client_max_size=BODY)
         app.add_routes([web.post("/hooks/ask", desk.on_post), web.get("/healthz", _on_health)])

@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -719,3 +719,31 @@ def test_secrets_are_not_shown_and_ids_are_taken(monkeypatch: pytest.MonkeyPatch
     assert result.exit_code == 0
     assert "hidden" not in result.output
     assert result.output.count("***") == 2
+
+
+async def test_a_correction_and_news_come_once_unasked_in_the_thread(
+    server: Synapse, office: Office, archive: Archive, bot: Person, ada: Person, bo: Person, tmp_path: Path
+) -> None:
+    often = replace(office, telling=replace(office.telling, every=0.05), today=date.today)
+    async with running(server, often, bot, tmp_path):
+        room = await hall(ada, bot, bo)
+        question = await ada.say(room, f"{bot.name}: {DEMAND}", bot.id)
+        [answer] = await answered(ada, room, question)
+        followed = await ada.say(room, f"!ask /follow {DEMAND}")
+        await answered(ada, room, followed)
+    later = TALKS.retrieved + timedelta(days=1)
+    changed = replace(TALKS, text=TALKS.text.replace("four regions", "five regions"), retrieved=later)
+    news = replace(
+        PAPER, url="https://n.example/9", title="New paper", text="Russia would demand a canal.", retrieved=later
+    )
+    archive.store([(one, passages(one)) for one in (changed, news)])
+    for _ in range(2):
+        async with running(server, often, bot, tmp_path):
+            _, notice = await answered(ada, room, question, 2)
+            _, told = await answered(ada, room, followed, 2)
+            await asyncio.sleep(0.5)  # time for a second one, which there must not be
+    assert len(await answered(ada, room, question, 2)) == len(await answered(ada, room, followed, 2)) == 2
+    assert notice.body.startswith(f"A correction to my answer to “{DEMAND}”:")
+    assert "five regions" in notice.body
+    assert notice.replied == answer.id
+    assert told.body.startswith(f"New on a question followed here, number 1: {DEMAND}")

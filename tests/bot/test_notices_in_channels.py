@@ -1,4 +1,4 @@
-"""Corrections and news in Telegram and Slack: the real libraries against servers that refuse what the platforms do."""
+"""Corrections and news in every chat that can be written to: real libraries, servers that refuse as they do."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -9,15 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
 from pydantic import SecretStr
 
 from bot import messages
+from bot.channels import discord as discord_channel
+from bot.channels import mattermost as mattermost_channel
 from bot.channels import slack as slack_channel
 from bot.channels import telegram as telegram_channel
 from bot.notices import Notices, tell_admins
 from bot.reception import Seats
 from bot.settings import Settings
-from tests import slack_api, telegram_api
+from tests import discord_api, mattermost_api, slack_api, telegram_api
 from tests.bot.test_notices import HOMES, STORM, Desks, article, report
 from tests.slack_api import Slack
 from tests.telegram_api import Chat, Person, Telegram
@@ -248,3 +252,61 @@ async def test_slack_decides_access_by_the_groups_that_somebody_is_in_now(slack:
     async with in_slack(slack, bot) as notices:
         await notices.round()
     assert len(slack.shown("C1")) == 1
+
+
+@asynccontextmanager
+async def served(serve: Any, bot: Desks, settings: Settings, ready: Any) -> AsyncIterator[None]:
+    """A channel that looks at the archive all the time."""
+    office = replace(bot.office, telling=replace(bot.office.telling, every=0.05))
+    stop, before = asyncio.Event(), ready()
+    task = asyncio.create_task(serve(office, settings, stop))
+    await slack_api.until(lambda: ready() > before or task.done())
+    yield
+    stop.set()
+    await task
+
+
+async def test_mattermost_is_told_in_the_thread_and_alone_after_a_restart(bot: Desks) -> None:
+    user, other = mattermost_api.name("u1"), mattermost_api.name("u2")
+    channel, alone = mattermost_api.name("c1"), f"d{other}"[:26]
+    async with mattermost_api.Mattermost().serving() as server:
+        settings = Settings(mattermost_url=server.url, mattermost_token=SecretStr(server.token))
+        async with served(mattermost_channel.serve, bot, settings, lambda: server.connected):
+            question = server.say(channel, user, f"@pullquote {STORM}")
+            await slack_api.until(lambda: len(server.shown(channel)) == 1)
+            await server.ask(alone, other, STORM)
+            await server.ask(alone, other, f"follow {STORM}")
+        bot.put(report(NOW, seen=20), report("Now 45,000 homes lost power.", 2))
+        for _ in range(2):
+            async with served(mattermost_channel.serve, bot, settings, lambda: server.connected):
+                await slack_api.until(lambda: len(server.shown(channel)) == 2 and len(server.shown(alone)) == 4)
+                await asyncio.sleep(0.3)  # time for a second one, which there must not be
+        assert len(server.shown(channel)) == 2
+        assert len(server.shown(alone)) == 4
+        notice = server.shown(channel)[1]
+        assert notice.root == question.id
+        for one in (notice, server.shown(alone)[2]):
+            assert one.seen.plain.replace("\u200b", "").startswith(f"A correction to my answer to “{STORM}”:")
+        news = server.shown(alone)[3]
+        assert "New on a question followed here" in news.seen.plain
+
+
+async def test_discord_is_told_in_reply_to_the_answer_after_a_restart(bot: Desks) -> None:
+    kept = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY  # of the whole process
+    async with discord_api.Discord().serving() as server:
+        settings = Settings(discord_api=server.url, discord_token=SecretStr(server.token))
+        there = discord_api.alone(5)
+        async with served(discord_channel.serve, bot, settings, lambda: server.connected):
+            answer = await server.ask(there, 5, STORM)
+            await server.ask(there, 5, f"follow {STORM}")
+        bot.put(report(NOW, seen=20), report("Now 45,000 homes lost power.", 2))
+        for _ in range(2):
+            async with served(discord_channel.serve, bot, settings, lambda: server.connected):
+                await slack_api.until(lambda: len(server.shown(there)) == 4)
+                await asyncio.sleep(0.3)
+        shown = server.shown(there)
+        assert len(shown) == 4
+        assert shown[2].reply_to == answer.id
+        assert shown[2].seen.plain.replace("\u200b", "").startswith(f"A correction to my answer to “{STORM}”:")
+        assert "New on a question followed here" in shown[3].seen.plain
+    Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = kept
