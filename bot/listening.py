@@ -1,5 +1,6 @@
 """An HTTP server for what platforms send us, at an address from the settings."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -26,3 +27,4 @@ async def listening(app: web.Application, listen: str, variable: str) -> AsyncIt
         yield
     finally:
         await runner.cleanup()
+        await asyncio.sleep(0)  # the closed connections let go of their sockets when the loop comes round once more

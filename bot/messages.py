@@ -193,8 +193,8 @@ BAD_DISCORD_TOKEN = "Discord does not know the token in PULLQUOTE_DISCORD_TOKEN.
 NO_DISCORD = "Discord cannot be reached. Check the connection, and PULLQUOTE_DISCORD_API if it is set."
 NO_DISCORD_LIBRARY = "The Discord channel is not installed. Install it with: pip install 'pullquote[discord]'"
 NO_CHANNEL = (
-    "No channel has its settings. Set PULLQUOTE_TELEGRAM_TOKEN, PULLQUOTE_SLACK_BOT_TOKEN or "
-    "PULLQUOTE_MATRIX_HOMESERVER; see: pullquote settings"
+    "No channel has its settings. Set PULLQUOTE_TELEGRAM_TOKEN, PULLQUOTE_SLACK_BOT_TOKEN, "
+    "PULLQUOTE_MATRIX_HOMESERVER, PULLQUOTE_MATTERMOST_TOKEN, PULLQUOTE_DISCORD_TOKEN or PULLQUOTE_HOOK_TOKENS; see: pullquote settings"
 )
 UNREADABLE_ENV = "The file .env cannot be read. Save it as UTF-8 text that this user may read."
 

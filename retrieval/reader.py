@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.resources import files
 from typing import Any, Protocol
@@ -59,6 +59,7 @@ _WORDS_TELL = 0.5  # log odds on top of the trees, whose quiz questions share fe
 _SPEAKS = 1.5  # log odds on top of a sentence that has the words of the one whose words are asked for
 _TURNED = 6.0  # log odds off a sentence in which the one asked about is not the one who acts
 _PERSON = re.compile(r"[“\"'‘]?(?:But |And |Yet |So )?(?:he|she|they|his|her|their)\b", re.IGNORECASE)
+_WHO_SAID = re.compile(r"\bwho (?:\w+ )?(?:said|says|told|claimed|warned|called|announced|promised)\b", re.IGNORECASE)
 _BOLD = 0.0  # words that answer are told where they score so far above "no answer"
 
 Vector = NDArray[np.float64]
@@ -369,8 +370,20 @@ def _article(evidence: Evidence, run: Run) -> str:
 
 def _choice(evidence: Evidence, run: Run) -> Choice:
     one = evidence.seen[run.passage]
+    if _WHO_SAID.search(evidence.asked.text):
+        run = _told_by_one(evidence.asked, one, run)
     span = _span(one, with_name(one, run.first, run.last))
     return Choice(one.found.stored.revision, span, run.chance, _words(evidence.windows[run.passage], run))
+
+
+def _told_by_one(asked: Asked, one: Seen, run: Run) -> Run:
+    """For "who said ...?": of sentences that together name no speaker, the one nearest the question that does."""
+    text, places = one.passage.article.text, one.passage.sentences
+    if attribution(text, _span(one, (run.first, run.last))) is not None:
+        return run
+    named = [n for n in range(run.first, run.last + 1) if attribution(text, places[n]) is not None]
+    best = max(named, key=lambda n: coverage(asked, one.sets[n]), default=None)
+    return run if best is None else replace(run, first=best, last=best)
 
 
 def _words(window: Window, run: Run) -> Span | None:

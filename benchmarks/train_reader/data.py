@@ -171,13 +171,7 @@ def squadshifts(folder: Path, rng: random.Random) -> Iterator[Group]:
 
 def realtimeqa(folder: Path, rng: random.Random, depth: int = 40) -> Iterator[tuple[str, Group]]:
     """(day, group); the answers of yes and no and of a single digit stand everywhere and are left out."""
-    articles = rows(folder / "realtimeqa-2023-articles.jsonl.gz")
-    texts = []
-    for row in articles:
-        for one in passages(_article(row)):
-            start = one.start
-            spans = [(a - start, b - start) for a, b in one.sentences]
-            texts.append((row["title"], row["text"][start : one.end], spans))
+    texts = article_texts(rows(folder / "realtimeqa-2023-articles.jsonl.gz"))
     questions = [row for row in rows(folder / "realtimeqa-2023-questions.jsonl") if _telling(row["answers"])]
     whole = [f"{title} {text}" for title, text, _ in texts]
     weigh = Weights(whole)
@@ -185,21 +179,39 @@ def realtimeqa(folder: Path, rng: random.Random, depth: int = 40) -> Iterator[tu
     for row, places in zip(questions, near, strict=True):
         question = weigh(row["question"])
         group: list[Pair] = []
-        right = wrong = 0
         if row["evidence"] and holds(row["evidence"], row["answers"]):
             group.append(_labelled(cut("", row["evidence"]), question, row["answers"], _size(rng), rng))
-        for place in places:
-            text = cut(*texts[place])
-            if holds(text.text, row["answers"]):
-                pair = _labelled(text, question, row["answers"], _size(rng), rng)
-                if 1 in pair.labels and right < 3:
-                    group.append(pair)
-                    right += 1
-            elif wrong < 5 and not holds(text.title, row["answers"]):
-                run = text.window(question, _size(rng))
-                group.append(text.pair(row["question"], run, [0] * len(text.spans), None, relevant=False))
-                wrong += 1
-        yield row["date"], tuple(group)
+        yield row["date"], (*group, *found(question, row["answers"], [texts[place] for place in places], rng))
+
+
+def article_texts(articles: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, list[Span]]]:
+    """(headline, text, sentences) of every passage."""
+    texts = []
+    for row in articles:
+        for one in passages(_article(row)):
+            spans = [(a - one.start, b - one.start) for a, b in one.sentences]
+            texts.append((row["title"], row["text"][one.start : one.end], spans))
+    return texts
+
+
+def found(
+    question: Asked, answers: Sequence[str], texts: Iterable[tuple[str, str, list[Span]]], rng: random.Random
+) -> list[Pair]:
+    """Windows of the nearest texts: up to three that hold an answer's string, up to five that do not."""
+    group: list[Pair] = []
+    right = wrong = 0
+    for one in texts:
+        text = cut(*one)
+        if holds(text.text, answers):
+            pair = _labelled(text, question, answers, _size(rng), rng)
+            if 1 in pair.labels and right < 3:
+                group.append(pair)
+                right += 1
+        elif wrong < 5 and not holds(text.title, answers):
+            run = text.window(question, _size(rng))
+            group.append(text.pair(question.text, run, [0] * len(text.spans), None, relevant=False))
+            wrong += 1
+    return group
 
 
 def _telling(answers: Sequence[str]) -> bool:

@@ -139,10 +139,13 @@ def train(model: Any, groups: Sequence[list[Ready]], held_out: Sequence[list[Rea
     optimiser = torch.optim.AdamW(rates, weight_decay=0.01)
     warm = stage.warm_up * len(every)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda n: min((n + 1) / warm, 1.0) * (1 - n / len(every)))
+    quick = not torch.cuda.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
     begun, tokens, seen = time.time(), 0, dict.fromkeys(WEIGHTS, 0.0)
     for step, batch in enumerate(every[: stage.batches], 1):
         inputs = padded([one for group in batch for one in group])
-        parts = losses(model(*inputs), batch)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=quick):
+            scores = model(*inputs)
+        parts = losses(scores.float(), batch)
         sum(WEIGHTS[name] * part for name, part in parts.items()).backward()  # type: ignore[union-attr]
         nn.utils.clip_grad_norm_([*body, *head], 1.0)
         optimiser.step()

@@ -630,7 +630,7 @@ def _harmless() -> Iterator[None]:
 
 def application(office: Office, token: str, api: str = "", *, watching: bool = False) -> App:
     """The bot, ready to be run. `api`: the address of another Bot API server, without /bot. `watching`: it speaks
-    unasked too, from `post_init` to `post_stop`.
+    unasked too, from `post_init` to `post_stop`, or to `post_shutdown` where it could not start.
     """
     inbox, seats = Inbox(office.store, token.partition(":")[0]), Seats(office.seats)
     tasks: list[asyncio.Task[None]] = []
@@ -648,11 +648,12 @@ def application(office: Office, token: str, api: str = "", *, watching: bool = F
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        tasks.clear()
 
     # A few connections, and time to wait for one: two hundred handshakes at once take longer than the messages.
     builder = builder.connection_pool_size(CONNECTIONS).pool_timeout(60)
     builder = builder.update_queue(inbox).concurrent_updates(Order(inbox))
-    app = builder.post_init(begin).post_stop(end).build()
+    app = builder.post_init(begin).post_stop(end).post_shutdown(end).build()
     desk = Desk(app, office, inbox, seats)
     app.add_handler(TypeHandler(Update, desk.on_update))
     app.add_error_handler(desk.on_error)

@@ -347,6 +347,20 @@ def test_what_was_forgotten_is_shown_no_more(house: House) -> None:
     assert "https://example.org/3" not in {one.citation.article.url for one in house.ask().differing}
 
 
-def test_a_question_for_no_figure_has_no_differing_reports(house: House) -> None:
-    assert house.ask("Where did the fire destroy homes?").differing == ()
-    assert to_json(house.ask("Where did the fire destroy homes?"))["differing"] == []
+def test_a_question_for_no_figure_has_no_differing_reports_but_those_of_copies(
+    tmp_path: Path, crossencoder: CrossEncoder, house: House
+) -> None:
+    where = "Where did the fire destroy homes?"
+    own = "A fire near Valencia destroyed 46,000 homes, the region said. Roads to the coast were closed for a day."
+    alone = House(
+        tmp_path / "alone",
+        crossencoder,
+        fire(1, "31,000 homes", 16, "Courier"),
+        an_article(2, own, day=18, title="Fire in Valencia"),
+    )
+    answer = alone.ask(where)
+    assert (answer.answered, answer.differing, to_json(answer)["differing"]) == (True, (), [])
+    alone.archive.close()
+    assert [one.citation.article.outlet for one in house.ask(where).differing] == [
+        *("Courier", "Wire", "Herald", "Courier")
+    ]
