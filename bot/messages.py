@@ -194,7 +194,8 @@ NO_DISCORD = "Discord cannot be reached. Check the connection, and PULLQUOTE_DIS
 NO_DISCORD_LIBRARY = "The Discord channel is not installed. Install it with: pip install 'pullquote[discord]'"
 NO_CHANNEL = (
     "No channel has its settings. Set PULLQUOTE_TELEGRAM_TOKEN, PULLQUOTE_SLACK_BOT_TOKEN, "
-    "PULLQUOTE_MATRIX_HOMESERVER, PULLQUOTE_MATTERMOST_TOKEN, PULLQUOTE_DISCORD_TOKEN or PULLQUOTE_HOOK_TOKENS; see: pullquote settings"
+    "PULLQUOTE_MATRIX_HOMESERVER, PULLQUOTE_MATTERMOST_TOKEN, PULLQUOTE_DISCORD_TOKEN or PULLQUOTE_HOOK_TOKENS; "
+    "see: pullquote settings"
 )
 UNREADABLE_ENV = "The file .env cannot be read. Save it as UTF-8 text that this user may read."
 
