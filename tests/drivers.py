@@ -5,10 +5,14 @@ A new channel needs a class with `send` and `press`, and a line in DRIVERS: an a
 
 import asyncio
 import io
+import re
 import socket
+import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from html import unescape
+from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote
 
@@ -19,10 +23,10 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from bot import messages
-from bot.channels import discord, mattermost, slack, telegram, terminal, webhook
+from bot.channels import discord, matrix, mattermost, slack, telegram, terminal, webhook
 from bot.conversation import Conversation, Office
 from bot.settings import Settings
-from tests import discord_api, hooks, mattermost_api, slack_api, telegram_api
+from tests import discord_api, hooks, mattermost_api, slack_api, synapse, telegram_api
 from tests.markdown import Read
 from tests.slack_api import until
 
@@ -54,6 +58,7 @@ class Driver(Protocol):
 
 
 Talk = Callable[[int], Driver]  # a new person's, by number
+Starts = Callable[[Office], AbstractAsyncContextManager[Talk]]
 
 
 def arrived(plain: str, quote: str = "", links: list[str] | tuple[str, ...] = ()) -> Arrived:
@@ -242,6 +247,76 @@ async def in_discord(office: Office) -> AsyncIterator[Talk]:
     Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = kept
 
 
+# Matrix, on a real server
+
+
+@dataclass
+class InMatrix:
+    server: synapse.Synapse
+    bot: synapse.Person
+    user: str
+    people: AsyncExitStack
+    person: synapse.Person | None = None
+    room: str = ""
+    last: str = ""
+    asked: str = ""
+
+    async def send(self, text: str) -> Arrived:
+        if self.person is None:
+            self.person = await self.people.enter_async_context(self.server.person(self.user))
+            self.room = await self.person.room(self.bot.id, is_direct=True)
+            await synapse.until(self._joined)
+        self.asked = await self.person.say(self.room, text)
+        told: synapse.Said = await synapse.until(self._told)
+        self.last = told.id
+        return _of_matrix(told)
+
+    async def press(self, label: str) -> Arrived | None:
+        """By a reaction. A vote is taken in silence."""
+        keys = {messages.BUTTON_NEXT: matrix.NEXT, messages.BUTTON_MORE: matrix.MORE}
+        if label not in keys or self.person is None:
+            return None
+        before = await self._told()
+        reaction = await self.person.react(self.room, self.last, keys[label])
+
+        async def changed() -> synapse.Said | None:
+            """An edit, or what the bot says where there is no more."""
+            after = await self._told()
+            return after if after != before else None
+
+        told: synapse.Said = await synapse.until(changed)
+        await self.person.redact(self.room, reaction)
+        return _of_matrix(told)
+
+    async def _joined(self) -> bool:
+        assert self.person
+        return bool((await self.person.state(self.room, "m.room.member", self.bot.id))["membership"] == "join")
+
+    async def _told(self) -> synapse.Said | None:
+        assert self.person
+        said = await self.person.thread(self.room, self.asked)
+        return next((one for one in reversed(said) if one.sender == self.bot.id), None)
+
+
+def _of_matrix(said: synapse.Said) -> Arrived:
+    quote = said.html.partition("<blockquote>")[2].partition("</blockquote>")[0]
+    lines = re.sub(r"</?strong>", "", quote).replace("<br>", "\n")
+    return arrived(said.body, unescape(lines), [unescape(one) for one in re.findall(r'href="([^"]*)"', said.html)])
+
+
+@asynccontextmanager
+async def in_matrix(office: Office) -> AsyncIterator[Talk]:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        synapse.serving(synapse.installed(), Path(folder) / "server") as server,
+    ):
+        async with server.person("pullquote") as bot, AsyncExitStack() as people:
+            account = {"matrix_homeserver": server.url, "matrix_user": bot.id, "matrix_password": SecretStr("pass")}
+            settings, place = Settings(data=Path(folder), **account), Path(folder) / matrix.BOOKMARK  # type: ignore[arg-type]
+            async with _running(matrix.serve, office, settings, place.exists):
+                yield lambda n: InMatrix(server, bot, f"person{n}", people)
+
+
 # Outgoing webhooks
 
 
@@ -257,7 +332,7 @@ class InHook:
         return await self.send(label)
 
 
-def in_hook(name: str) -> Callable[[Office], AbstractAsyncContextManager[Talk]]:
+def in_hook(name: str) -> Starts:
     @asynccontextmanager
     async def started(office: Office) -> AsyncIterator[Talk]:
         port, token = _free_port(), SecretStr(f"{name}:{hooks.TOKENS[name]}")
@@ -272,12 +347,13 @@ def in_hook(name: str) -> Callable[[Office], AbstractAsyncContextManager[Talk]]:
     return started
 
 
-DRIVERS: dict[str, Callable[[Office], AbstractAsyncContextManager[Talk]]] = {
+DRIVERS: dict[str, Starts] = {
     "terminal": in_terminal,
     "telegram": in_telegram,
     "slack": in_slack,
     "mattermost": in_mattermost,
     "discord": in_discord,
+    "matrix": in_matrix,
     "hook-mattermost": in_hook("mattermost"),
     "hook-zulip": in_hook("zulip"),
     "hook-rocketchat": in_hook("rocketchat"),

@@ -32,6 +32,7 @@ INSTALL = 240.0  # seconds
 START = 60.0
 SERVER = "news.test"
 SECRET = "only for tests"
+REQUIRED = "REQUIRE_SYNAPSE"  # where this is set, as CI does, a homeserver that cannot be had is an error
 GENEROUS = {"per_second": 10_000, "burst_count": 10_000}
 T = TypeVar("T")
 Json = Mapping[str, Any]

@@ -38,7 +38,6 @@ from tests.bot.test_slack import DEMAND, PAPER, QUOTE, REFUSED, SECOND, TALKS, D
 from tests.synapse import Person, Said, Synapse, until
 
 REPO = Path(__file__).resolve().parents[2]
-REQUIRED = "REQUIRE_SYNAPSE"  # where this is set, as CI does, a homeserver that cannot be had is an error
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +51,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     try:
         python = synapse.installed(say)
     except synapse.Unavailable as error:
-        if os.environ.get(REQUIRED):
+        if os.environ.get(synapse.REQUIRED):
             raise
         pytest.skip(f"{error}: THE MATRIX CHANNEL IS NOT TESTED")
     with synapse.serving(python, tmp_path_factory.mktemp("synapse")) as started:
