@@ -229,12 +229,12 @@ def _cited(
     tail: Sequence[tuple[str, str]] = (),
     said: Sequence[str] = (),
 ) -> str:
-    """Head, what is said as HTML, the quote in its context, the source, links to reports that differ; where that is too
-    long, the context is cut, then the quote.
+    """Head, what is said (nothing, or the quote as HTML), the quote in its context, the source, links to reports that
+    differ; where that is too long, the context is cut, then the quote.
     """
     title, known = cut(citation.article.title, FIELD), known_of(citation.article, language)
     besides = (*head, title, *known, *foot, *(text for text, _ in tail))
-    room = LONGEST - sum(units(one) + 3 for one in besides) - sum(map(units, said)) - 8
+    room = LONGEST - sum(units(one) + 3 for one in besides) - len(said) * units(citation.quote) - 8
     lines = [*(escape(one, quote=False) for one in head), *said]
     lines.append(f"<blockquote expandable>{_passage(citation, room)}</blockquote>")
     outlet, *rest = (escape(one, quote=False) for one in known)

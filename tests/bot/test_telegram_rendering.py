@@ -164,6 +164,7 @@ def test_the_words_that_answer_are_bold_in_front(citation: Citation, data: st.Da
 
 
 @given(st.sampled_from(messages.LANGUAGES), citations(), st.lists(citations(), max_size=3))
+@example("de", cite(revision(make_article(url="https://n.example/1", title="T", text="<b>" * 600)), (235, 1_751)), [])
 def test_in_every_language(language: str, citation: Citation, others: list[Citation]) -> None:
     told = tuple(Differing(one, one.quote[:300], True) for one in others)
     text = seen(Shown(citation, 2, 3, Question("who?", DAY), ("Other",), told, "0123456789ab", 1), language)
