@@ -148,11 +148,12 @@ class Porter:
 
     def _note(self, heard: Heard, reply: Reply, answer: str, sent: str) -> None:
         """Which message answers which and what it shows; that the bot is in this thread."""
+        if answer:  # first: somebody may react at once
+            self.note_shown(heard.chat, sent, reply if isinstance(reply, Shown) else None, answer)
         self.enter(heard)
         self._store.note_message(heard.said, answer, sent)
         self._store.note_message(f"{heard.who.chat}:place", "", str(heard.place))  # where what is said unasked goes
         if answer:
-            self.note_shown(heard.chat, sent, reply if isinstance(reply, Shown) else None, answer)
             noted(self._office, heard.who, Place(heard.who.chat, heard.thread, sent), answer)
 
     def note_shown(self, chat: str, message: str, shown: Shown | None, answer: str) -> None:

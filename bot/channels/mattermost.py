@@ -26,6 +26,7 @@ from corpus.sources.files import MAX_DOCUMENT
 from retrieval.answer import Answer
 
 TRIES = 5  # of a call that is refused for its rate, or cannot be served
+SOON = 1.0  # seconds in which an answer that was posted is noted
 PAUSES = (1, 2, 4, 8, 16, 30)  # seconds between tries to connect
 LONGEST_WAIT = 60  # seconds that a rate limit is waited out at a time
 EVENT = 1_000_000  # bytes
@@ -234,6 +235,9 @@ class Desk:
     async def _on_reaction(self, reaction: Json, channel: str) -> None:
         chat, post = f"mattermost:{channel}", reaction["post_id"]
         press = self.porter.pressed_on(chat, post, REACTIONS[reaction["emoji_name"]])
+        if press is None:  # below a message that is none of ours, or one so new that it is not noted yet
+            await asyncio.sleep(SOON)
+            press = self.porter.pressed_on(chat, post, REACTIONS[reaction["emoji_name"]])
         if press is None:
             return
         who = person(reaction["user_id"], channel, "", self._is_direct(channel))
