@@ -246,7 +246,8 @@ class FittedReader:
         return Looked(asked, seen, rows[order], self._judge(asked, seen[: self._judged]))
 
     def _judge(self, asked: Asked, seen: Sequence[Seen]) -> list[Window]:
-        runs = [window(asked, one.sets, one.passage.sentences, WINDOW) for one in seen]
+        who = asked_to_speak(asked.text)
+        runs = [window(asked, one.sets, one.passage.sentences, WINDOW, _from_their_words(who, one)) for one in seen]
         parts = [
             (one.passage.article.title, one.passage.article.text[slice(*_span(one, run))])
             for one, run in zip(seen, runs, strict=True)
@@ -261,6 +262,17 @@ class FittedReader:
         known = float(row @ self._fitted.confidence[:-1] + self._fitted.confidence[-1])
         spoken = float(evidence.spoken[int(np.argmax(odds))])  # what somebody says has no few words that answer
         return known + _SPEAKS * spoken - _TURNED * misled(evidence, odds)
+
+
+def _from_their_words(who: Sequence[str], one: Seen) -> Span | None:
+    """The sentences from the first that has the words of the one whose words are asked for; None where none has."""
+    text, places = one.passage.article.text, one.passage.sentences
+    if not any(any(word in sentence for word in who[-1:]) for sentence in one.sentences):
+        return None
+    for n, place in enumerate(places):
+        if (said := attribution(text, place)) is not None and is_speaker(who, said.speaker):
+            return n, len(places) - 1
+    return None
 
 
 def arrange(weights: Vector, looked: Looked) -> Evidence:

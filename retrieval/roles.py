@@ -20,6 +20,7 @@ _SPEAKING = (
     "say tell announce promise demand warn claim argue call ask urge predict deny admit propose suggest threaten accuse"
     " vow think believe want reject answer reply respond write tweet criticise criticize praise condemn explain mean"
 )
+_AT_SOMEBODY = "demand tell ask urge accuse warn threaten criticise criticize condemn".split()  # whose object hears it
 _SPEAKS = re.compile(
     rf"\b{_AUX}\s+(?:the\s+)?(?P<who>[\w’'-]+(?:\s[\w’'.-]+){{0,3}}?)\s+(?:{'|'.join(_SPEAKING.split())})\b",
     re.IGNORECASE,
@@ -50,7 +51,9 @@ def roles(question: str) -> Roles | None:
     if found is None or found["who"].lower() in _NOT_NAMES:
         return None
     verb = found["verb"].lower()
-    return Roles(found["who"].lower(), frozenset({_past(verb), f"{verb}s"}) - {verb} | _unchanged(verb))
+    verbs = {verb, *(_AT_SOMEBODY if verb in _SPEAKING.split() else ())}
+    forms = frozenset(form for one in verbs for form in (_past(one), f"{one}s")) - {verb} | _unchanged(verb)
+    return Roles(found["who"].lower(), forms)
 
 
 def turned_round(roles: Roles | None, sentence: str) -> bool:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -39,6 +40,7 @@ from bot.store import open_store
 from corpus.article import line
 from retrieval.answer import Answer
 from retrieval.citation import link
+from retrieval.question import read_question
 from tests import synapse
 from tests.drivers import DRIVERS, Arrived, Driver, Starts
 
@@ -173,6 +175,22 @@ def drivers() -> Mapping[str, Starts]:
 def test_matrix_is_among_the_chats(drivers: Mapping[str, Starts]) -> None:
     if "matrix" not in drivers:
         pytest.skip("No homeserver can be installed: MATRIX IS LEFT OUT OF THE CONVERSATIONS IN EVERY CHAT")
+
+
+@pytest.mark.parametrize(
+    ("question", "begins"),
+    [
+        ("what did Russia demand?", "Russia demanded that Ukraine withdraw completely from four regions"),
+        ("what did Ukraine say?", "Ukraine said that it rejected the terms outright"),
+        ("what did Ukraine demand?", "Ukraine said that it rejected the terms outright"),
+        ("what did the mayor say about the tram?", "“We stopped our last tram in 1967"),
+        ("who said it was never a red card?", "“It was never a red card"),
+    ],
+)
+def test_the_words_of_the_one_asked_about_are_quoted(house: House, question: str, begins: str) -> None:
+    """Before the conversations, in which an article is forgotten."""
+    answer = house.desk.ask(read_question(question, today=date(2025, 6, 1)))
+    assert answer.citations[0].quote.startswith(begins)
 
 
 async def test_every_chat_shows_what_the_core_says(office: Office, drivers: Mapping[str, Starts]) -> None:

@@ -18,6 +18,8 @@ DEMAND = "what did Ukraine demand?"
         ("why does the EU accuse Hungary?", "Hungary accuses the EU of blackmail."),
         ("What will Ukraine reject?", "No deal was signed. Russia rejected Ukraine’s offer."),
         ("who did Rovers beat?", "Port Ellery beat the Rovers."),
+        ("what did Ukraine say?", "Russia demanded that Ukraine withdraw completely from four regions."),
+        ("what did Biden say about Taiwan?", "Wang Yi warned Biden that Taiwan was no affair of his."),
     ],
 )
 def test_the_other_way_round(question: str, sentence: str) -> None:
@@ -35,6 +37,7 @@ def test_the_other_way_round(question: str, sentence: str) -> None:
         (DEMAND, "Russia demanded that Ukraine withdraw, and Ukraine demanded a ceasefire."),
         (DEMAND, "Officials met in Ukraine."),
         ("what was Ukraine’s demand?", "Russia demanded that Ukraine withdraw."),  # not a question of this shape
+        ("what did Ukraine say?", "Ukraine urged Russia to agree."),
         ("who demanded a ceasefire?", "Russia demanded that Ukraine withdraw."),
         ("", ""),
     ],
