@@ -571,7 +571,12 @@ def _first_day(row: Any) -> date:
 
 
 def _same_elsewhere(connection: sa.Connection, article: Article) -> Any:
-    """The article that this is under another address: same outlet, day, headline and words."""
+    """The article that this is under another address: same outlet, day, headline and words.
+
+    Without a headline the words alone do not tell one article at two addresses from one story in two outlets.
+    """
+    if not article.title:
+        return None
     query = _revision_rows().where(
         _revisions.c.body_digest == body_digest(article),
         _revisions.c.until == FOREVER,

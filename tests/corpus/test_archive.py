@@ -213,6 +213,12 @@ def test_a_copy_elsewhere_is_an_article_of_its_own(archive: Archive, changed: di
     assert archive.addresses(URL) == []
 
 
+def test_the_same_words_without_a_headline_are_not_one_article(archive: Archive) -> None:
+    bare = replace(BRIDGE, title="", outlet="", published=None)
+    copy = replace(bare, url="https://echo.test/1")
+    assert store(archive, bare, copy) == [Stored("added", URL, 1), Stored("added", copy.url, 1)]
+
+
 def test_a_dry_run_tells_and_stores_nothing(archive: Archive) -> None:
     store(archive, BRIDGE)
     before = (archive.status(), archive.position())
