@@ -10,7 +10,6 @@ clock; those of questions asked while either was away are shown apart. Needs the
 
 import argparse
 import asyncio
-import json
 import os
 import random
 import tempfile
@@ -26,7 +25,7 @@ import httpx
 import numpy as np
 
 from benchmarks.ingest import PULLQUOTE, machine, table
-from bot.store import NAME
+from benchmarks.load import lend, questions
 from tests.synapse import Person, Synapse, installed, serving, until
 
 PATIENCE = 300.0  # seconds that the last answers may take
@@ -99,7 +98,7 @@ async def came_in(found: Sequence[Talk], bot: str) -> bool:
     return all(one == "join" for one in states)
 
 
-async def ask_all(found: Sequence[Talk], questions: Iterator[str], asked: argparse.Namespace, bot: Bot) -> list[float]:
+async def ask_all(found: Sequence[Talk], chosen: Iterator[str], asked: argparse.Namespace, bot: Bot) -> list[float]:
     """Asks, and starts server and bot anew in between; when that began and ended, twice."""
     chance, begun, seconds = random.Random(asked.seed), time.monotonic(), asked.seconds
     restarts: list[float] = []
@@ -123,7 +122,7 @@ async def ask_all(found: Sequence[Talk], questions: Iterator[str], asked: argpar
         restarts.append(time.time())
 
     moments = sorted(chance.uniform(0, seconds) for _ in range(asked.questions))
-    work = [asking(moment, chance.choice(found), next(questions)) for moment in moments]
+    work = [asking(moment, chance.choice(found), next(chosen)) for moment in moments]
     await asyncio.gather(*work, restarting())
     return restarts
 
@@ -137,7 +136,7 @@ async def answers(found: Sequence[Talk], bot: str) -> dict[str, list[float]]:
     return given
 
 
-async def measure(data: Path, questions: Iterator[str], asked: argparse.Namespace, server: Synapse) -> list[Row]:
+async def measure(data: Path, chosen: Iterator[str], asked: argparse.Namespace, server: Synapse) -> list[Row]:
     user, token = await asyncio.to_thread(server.register, "pullquote")
     bot = Bot(server, data, user, token)
     async with talks(server, user, asked.rooms) as found:
@@ -145,11 +144,11 @@ async def measure(data: Path, questions: Iterator[str], asked: argparse.Namespac
         try:
             await until(lambda: came_in(found, user), 180)
             for talk in found[:2]:  # warm
-                await talk.ask(next(questions), user)
+                await talk.ask(next(chosen), user)
             await until(lambda: _all(found, user), PATIENCE)
             for talk in found:
                 talk.asked.clear()
-            restarts = await ask_all(found, questions, asked, bot)
+            restarts = await ask_all(found, chosen, asked, bot)
             deadline = time.monotonic() + PATIENCE
             while not await _all(found, user) and time.monotonic() < deadline:
                 await asyncio.sleep(1)
@@ -191,16 +190,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=300.0, metavar="N", help="over which the questions are spread")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
-    lines = filter(str.strip, asked.questions_file.read_text("utf-8").splitlines())
-    questions = cycle(dict.fromkeys(json.loads(one)["question"] for one in lines))
     with tempfile.TemporaryDirectory() as folder:
-        data, home = Path(folder) / "data", Path(folder) / "synapse"
-        data.mkdir()
-        for one in asked.data.resolve().iterdir():
-            if not one.name.startswith((NAME, "matrix.json")):
-                (data / one.name).symlink_to(one)
+        data, home = lend(asked.data, Path(folder)), Path(folder) / "synapse"
         with serving(installed(print), home) as server:
-            found = asyncio.run(measure(data, questions, asked, server))
+            found = asyncio.run(measure(data, cycle(questions(asked.questions_file)), asked, server))
     print(machine())
     print(table(HEAD, found))
 

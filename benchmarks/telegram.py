@@ -12,7 +12,6 @@ more questions, and the bot's own memory (mapped files left out) at the beginnin
 
 import argparse
 import asyncio
-import json
 import os
 import random
 import tempfile
@@ -26,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.ingest import PULLQUOTE, machine, table
-from bot.store import NAME
+from benchmarks.load import lend, memory, questions
 from tests.telegram_api import Chat, Person, Telegram, serving, until
 
 MANY, MINUTE = 200, 60.0
@@ -119,13 +118,6 @@ async def bot(telegram: Telegram, data: Path) -> AsyncIterator[asyncio.subproces
         await process.wait()
 
 
-def memory(process: asyncio.subprocess.Process) -> float:
-    """MiB of the process's own pages."""
-    lines = Path(f"/proc/{process.pid}/status").read_text("utf-8").splitlines()
-    [own] = [line.split()[1] for line in lines if line.startswith("RssAnon:")]
-    return int(own) / 1024
-
-
 async def remember(crowd: Crowd, telegram: Telegram, process: asyncio.subprocess.Process, many: int) -> list[Row]:
     """Memory after each fifth of the questions."""
     rows: list[Row] = []
@@ -134,16 +126,16 @@ async def remember(crowd: Crowd, telegram: Telegram, process: asyncio.subprocess
         for _ in range(many // 5 // AT_ONCE):
             await crowd.answered([crowd.say(one) for one in people])
             telegram.calls.clear()
-        rows.append((f"memory after {(part + 1) * many // 5:,} questions", f"{memory(process):.0f} MiB"))
+        rows.append((f"memory after {(part + 1) * many // 5:,} questions", f"{memory(process)[1]:.0f} MiB"))
     return rows
 
 
-async def measure(data: Path, questions: Sequence[str], more: int, seed: int) -> tuple[list[Row], list[Row]]:
+async def measure(data: Path, chosen: Sequence[str], more: int, seed: int) -> tuple[list[Row], list[Row]]:
     async with serving() as telegram, bot(telegram, data) as process:
         await until(lambda: telegram.polled or process.returncode is not None, 120)
         if process.returncode is not None:
             raise SystemExit("pullquote telegram did not start. Run it by hand with this data folder to see why.")
-        crowd = Crowd(telegram, questions)
+        crowd = Crowd(telegram, chosen)
         warm = crowd.newcomer()
         for _ in range(5):
             await crowd.answered([crowd.say(warm)])
@@ -155,7 +147,7 @@ async def measure(data: Path, questions: Sequence[str], more: int, seed: int) ->
         rows.append(await crowd.row("one person's flood", flood))
         rows.append(await crowd.row("others behind it", behind))
         rows.append(await crowd.inline(INLINE))
-        own: list[Row] = [("memory before", f"{memory(process):.0f} MiB")]
+        own: list[Row] = [("memory before", f"{memory(process)[1]:.0f} MiB")]
         own += await remember(crowd, telegram, process, more) if more else []
         refused = Counter(f"{one.method}: {one.refusal}" for one in telegram.refusals)
     own += [(f"refused by Telegram, {what}", str(number)) for what, number in refused.items()]
@@ -169,13 +161,9 @@ def main() -> None:
     parser.add_argument("--memory", type=int, default=0, metavar="N", help="so many more questions, for the memory")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
-    lines = filter(str.strip, asked.questions.read_text("utf-8").splitlines())
-    questions = list(dict.fromkeys(json.loads(one)["question"] for one in lines))
     with tempfile.TemporaryDirectory() as folder:
-        for one in asked.data.resolve().iterdir():
-            if not one.name.startswith(NAME):
-                (Path(folder) / one.name).symlink_to(one)
-        rows, own = asyncio.run(measure(Path(folder), questions, asked.memory, asked.seed))
+        data, chosen = lend(asked.data, Path(folder)), questions(asked.questions)
+        rows, own = asyncio.run(measure(data, chosen, asked.memory, asked.seed))
     print(machine())
     print(table(HEAD, rows))
     print(table(("", ""), own))

@@ -38,7 +38,7 @@ from retrieval.models import (
     torch_run,
     write,
 )
-from retrieval.pairs import END, EVIDENCE, RELEVANCE, START, Tokenizer, Tokens
+from retrieval.pairs import END, EVIDENCE, MOST_TOKENS, RELEVANCE, START, Tokenizer, Tokens
 
 CHANGES = "crossencoder.npz"
 CHANGES_SHA256 = "ab6f50a66ec4135d1cc8a23b4f7ad46ba6752a55b91ec7e1e8cd74b6bcc58313"
@@ -106,7 +106,8 @@ class OnnxCrossEncoder:
         out: list[Judged | None] = [None] * len(every)
         for rows in batches([len(one.ids) for one in every], BATCH_TOKENS):
             mine = [every[row] for row in rows]
-            scores = self._run(padded([one.ids for one in mine], [one.segments for one in mine], self._pad, INPUTS))
+            ids, segments = [one.ids for one in mine], [one.segments for one in mine]
+            scores = self._run(padded(ids, segments, self._pad, INPUTS, MOST_TOKENS))
             for row, tokens, score in zip(rows, mine, scores, strict=True):
                 out[row] = judged(tokens, score)
         return [one for one in out if one is not None]

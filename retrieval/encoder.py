@@ -104,8 +104,8 @@ class OnnxEncoder:
         cap = FEW_TOKENS if len(texts) <= FEW else BATCH_TOKENS
         for rows in batches([len(ids) for ids in tokens], cap):
             mine = [tokens[row] for row in rows]
-            segments = [[0] * len(ids) for ids in mine]
-            out[rows] = self._run(padded(mine, segments, self._exported.pad, self._exported.inputs))
+            segments, model = [[0] * len(ids) for ids in mine], self._exported
+            out[rows] = self._run(padded(mine, segments, model.pad, model.inputs, model.max_tokens))
         return out
 
 

