@@ -1,5 +1,5 @@
-"""Where models come from and what runs them. The only file that imports torch, transformers, onnxruntime, openvino or
-tokenizers.
+"""Where models come from and what runs them. The only file that imports torch, transformers, onnx, onnxruntime,
+openvino or tokenizers.
 
 A model is loaded once, which takes seconds, and exported to ONNX into a folder of ours. From then on onnxruntime runs
 it, which starts in a third of a second, or OpenVINO where that is installed and found quicker.
@@ -169,7 +169,11 @@ def made_whole(folder: Path) -> Iterator[Path]:
 
 
 def to_onnx(model: Any, forward: Callable[..., Any], example: Mapping[str, NDArray[np.int64]], file: Path) -> None:
-    """Writes `forward`, which calls the torch model with tensors (texts, tokens) in the order of `example`."""
+    """Writes `forward`, which calls the torch model with tensors (texts, tokens) in the order of `example`.
+
+    The weights go to a file beside it: onnxruntime maps that, where it would copy what stands in the graph's own file.
+    """
+    import onnx
     import torch
 
     class Whole(torch.nn.Module):
@@ -193,6 +197,7 @@ def to_onnx(model: Any, forward: Callable[..., Any], example: Mapping[str, NDArr
             opset_version=17,
             dynamo=False,
         )
+    onnx.save_model(onnx.load(file), file, save_as_external_data=True, location=f"{file.stem}.weights")
 
 
 def torch_run(forward: Callable[..., Any]) -> Run:

@@ -16,7 +16,7 @@ HOMES = {
     "chromadb": "retrieval/vectors.py",
     "tantivy": "retrieval/keywords.py",
     **dict.fromkeys(
-        ["transformers", "torch", "onnxruntime", "openvino", "tokenizers"],
+        ["transformers", "torch", "onnx", "onnxruntime", "openvino", "tokenizers"],
         "retrieval/models.py",
     ),
     "sentence_transformers": "retrieval/encoder.py",
