@@ -55,6 +55,7 @@ def onnxruntime_run(folder: Path, at_once: int = 1) -> Run:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
+    options.enable_mem_pattern = False  # a plan of memory for each shape, and shapes are ever new
     if at_once > 1:
         options.intra_op_num_threads = max((os.cpu_count() or 1) // at_once, 1)
     session = onnxruntime.InferenceSession(str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"])
