@@ -317,7 +317,8 @@ def kept_files(number: int) -> str:
 
 
 def withdrawn(number: int) -> str:
-    return f"{plural(number, 'article')} withdrawn, whose {'file is' if number == 1 else 'files are'} gone."
+    their = "file or page is" if number == 1 else "files or pages are"
+    return f"{plural(number, 'article')} withdrawn, whose {their} gone."
 
 
 def waiting_pages(number: int) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from urllib.parse import urljoin
 
 from corpus.archive import Archive, NoSuchArticle
 from corpus.article import MAX_FIELD, Article, BadArticle, make_article
@@ -20,7 +21,7 @@ from corpus.sources.listing import MAX_LISTING, Entry, Listing, NoListing, Reade
 from corpus.sources.register import NEVER, Address, Kept, Register, Source, State, following
 from corpus.sources.turns import WORKERS, Job, Turns
 from corpus.sources.visitor import Clock, SystemClock, Visitor
-from corpus.sources.web import Inside, Unreached
+from corpus.sources.web import Inside, Unreached, Withdrawn
 
 EXTRACT = " [extract]"  # behind the headline of what is only what a feed said of an article
 TRIES = 3  # for an address in one round
@@ -41,7 +42,7 @@ class Round:
     visited: int = 0  # sources
     unchanged: int = 0  # pages of which the server said so
     waiting: int = 0  # pages left for the next round
-    withdrawn: int = 0  # articles whose file is gone
+    withdrawn: int = 0  # articles whose file is gone, or whose page its site says is
     missing: int = 0  # files that are gone and whose articles stay
 
 
@@ -71,6 +72,7 @@ class _Fetched:
     problem: str = ""
     unchanged: bool = False
     outdone: str = ""  # address of an extract that the article takes the place of
+    withdrawn: str = ""  # address of the article that was withdrawn
 
 
 _What = Source | _Child | Address
@@ -164,6 +166,8 @@ class Rounds:
             found = _completed(web.article(web.page(got)), one.entry, now)
         except Unreached:
             raise
+        except Withdrawn as error:
+            return self._withdrawn(one, noted, error)
         except Inside as error:
             return _Fetched(replace(noted, state=_lost(one), next=NEVER, reason=str(error)), None, str(error))
         except BadArticle as error:
@@ -171,6 +175,28 @@ class Rounds:
         outdone = one.article if one.state == "extract" and one.article != found.url else ""
         noted = replace(noted, state="page", entry=Entry(), known=got.known, article=found.url)
         return _Fetched(noted, found, outdone=outdone)
+
+    def _withdrawn(self, one: Address, noted: Address, error: Withdrawn) -> _Fetched:
+        """Its article goes, and no text of the entry takes its place; but only where its own address says so, and not
+        the whole site, as one does that is shut down or turns programs away. Raises Unreached.
+        """
+        own = one.article or error.url
+        if (error.url != own and not self._is_withdrawn(own)) or self._is_withdrawn(urljoin(error.url, "/")):
+            return self._in_its_place(one, str(error))
+        gone = replace(noted, state="failed", entry=Entry(one.url), known=web.Known(), article="", reason=str(error))
+        return _Fetched(gone, None, "" if one.article else str(error), withdrawn=one.article)
+
+    def _is_withdrawn(self, url: str) -> bool:
+        """Raises Unreached where that cannot be known now."""
+        try:
+            self._visitor.visit(url)
+        except Withdrawn:
+            return True
+        except Unreached:
+            raise
+        except BadArticle:
+            return False
+        return False
 
     def _in_its_place(self, one: Address, why: str) -> _Fetched:
         """The entry's own text, where there is some and no page is stored."""
@@ -263,6 +289,11 @@ class Rounds:
                     going.report.withdrawn += self._forget(url)
         going.stored()
 
+    def withdraw(self, url: str) -> bool:
+        """Whether there was an article that this address leads to."""
+        own = self._own_address(url)
+        return bool(own) and self._forget(own)
+
     def _forget(self, url: str) -> bool:
         """Whether there was something to forget."""
         try:
@@ -353,13 +384,16 @@ class _Going:
     def store(self) -> None:
         """What was fetched so far is taken in, then noted as done."""
         batch, self._batch = self._batch, []
-        items = [Item(one.address.url, one.article, one.problem) for one in batch]
-        if items:
+        items = [Item(one.address.url, one.article, one.problem) for one in batch if not one.withdrawn]
+        if batch:
             with self._rounds._alone():
-                take_in(items, self._rounds._archive, progress=self._rounds._progress, report=self.report.taken)
+                if items:
+                    take_in(items, self._rounds._archive, progress=self._rounds._progress, report=self.report.taken)
                 for one in batch:
                     if one.outdone and one.article:
                         self._rounds.replace([one.outdone], [one.article.url])
+                    elif one.withdrawn:
+                        self.report.withdrawn += self._rounds.withdraw(one.withdrawn)
             self._behind = True
         for one in batch:
             if one.article and one.problem:

@@ -70,7 +70,7 @@ class Visitor:
         """What stands at the address, or that it has not changed. Waits for its host's turn.
 
         `asked`: a person asked for this very address just now, so robots.txt, which speaks to programs that go about
-        by themselves, does not count. Raises Unreached, Inside or BadArticle.
+        by themselves, does not count. Raises Unreached, Withdrawn, Inside or BadArticle.
         """
 
         def before(hop: str) -> None:

@@ -65,6 +65,14 @@ class Inside(BadArticle):
     """As NotPublic, in a sentence for a person."""
 
 
+class Withdrawn(BadArticle):
+    """Taken back for good by who published it: 410."""
+
+    def __init__(self, said: str, url: str) -> None:
+        super().__init__(said)
+        self.url = url  # that says so, after redirects
+
+
 class Unreached(BadArticle):
     """Not to be had this time, which may pass."""
 
@@ -131,9 +139,11 @@ def fetch(
 
 
 def answered(got: Got) -> Got:
-    """The same where it is an answer or "not changed". Raises Unreached for what may pass, else BadArticle."""
+    """The same where it is an answer or "not changed". Raises Unreached for what may pass, Withdrawn, or BadArticle."""
     if got.status in (200, 304):
         return got
+    if got.status == 410:
+        raise Withdrawn("The address answers 410: what stood there was withdrawn for good.", got.url)
     said = f"The address answers {got.status}, not with a page. Open it in a browser."
     raise Unreached(said, got.wait) if got.status in PASSING else BadArticle(said)
 

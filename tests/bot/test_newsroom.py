@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,10 @@ from bot.build import House
 from bot.cli import cli
 from bot.newsroom import Newsroom
 from bot.settings import Settings
+from bot.watchlist import Place
 from corpus.intake import Busy, only_one
 from corpus.rounds import Round
+from tests.bot.test_notices import Desks
 from tests.clock import FakeClock
 from tests.stored import state
 from tests.web_server import HTML, Handler, Server, serving
@@ -162,7 +164,8 @@ def test_a_watched_folder(place: Path, server: Server) -> None:
     os.utime(folder / "b.txt", (0, 0))
     run("watch", str(folder), "--once", "--withdraw")
     (folder / "b.txt").unlink()
-    assert "1 article withdrawn, whose file is gone." in run("watch", str(folder), "--once", "--withdraw").stdout
+    looked = run("watch", str(folder), "--once", "--withdraw").stdout
+    assert "1 article withdrawn, whose file or page is gone." in looked
     assert rows("status")[0]["articles"] == 1
     assert run("watch", str(folder / "none"), "--once").stderr.startswith("There is no folder")
     assert run("feeds", "export").stdout_bytes.count(b"<outline") == 0
@@ -198,6 +201,36 @@ def test_a_source_that_goes_silent_is_told_once(place: Path, server: Server, mon
     [sentence] = told
     assert sentence.startswith("The source Ledger [red] has gone silent: its newest article is of ")
     assert sentence.endswith(", the usual gap is 60 min.")
+
+
+@pytest.mark.parametrize("visit", [lambda one: one.turn(), lambda one: one.refresh(Round())], ids=["run", "refresh"])
+def test_who_was_shown_a_page_hears_that_it_was_withdrawn(
+    place: Path, server: Server, visit: Callable[[Newsroom], object]
+) -> None:
+    clock = FakeClock(time.time())
+    house = House(Settings(data=place, fetch_private="127.0.0.0/8", fetch_rate=20))
+    newsroom = Newsroom(house, clock=clock, catch_up=lambda: None)
+    house.register.add(feed(server, "/feed", "Alpha", "Beta"), "feed", "", clock.now())
+    visit(newsroom)
+    bot = Desks(place)
+    bot.ask("what did the council of Larkhaven decide?")
+    bot.round()
+    assert bot.postbox.posts == {}
+    for story in ("/alpha", "/beta"):
+        server.gives[story] = lambda request: request.give(b"", status=410)
+    clock.sleep(2 * 3_600)
+    visit(newsroom)
+    for _ in range(2):
+        bot.round()
+        bot.restart()
+    newsroom.close()
+    house.close()
+    bot.close()
+    [(where, told)] = bot.postbox.posts.values()
+    assert where == Place("telegram:1", "", "1")
+    assert isinstance(told, str)
+    assert told.startswith("A correction to my answer to “what did the council of Larkhaven decide?”:\n\n")
+    assert "Larkhaven decided in the morning" not in told
 
 
 # As a process of its own

@@ -178,6 +178,66 @@ def test_a_page_that_stands_elsewhere_takes_the_place_of_its_extract(town: Town)
     assert list(town.articles()) == [url]
 
 
+def gone(request: Handler) -> None:
+    request.give(b"", status=410)
+
+
+def test_a_page_that_its_site_took_back_takes_its_article_along(town: Town) -> None:
+    server = town.server
+    for name in ("a", "b", "c"):
+        server.file(f"/{name}", story(name.upper(), f"Of {name}."), HTML)
+    town.source(server.file("/feed", feed(*(item(f"/{name}", name.upper()) for name in ("a", "b", "c")))))
+    town.go()
+    server.gives["/a"] = gone
+    server.gives["/b"] = lambda request: request.give(b"", status=404)
+    server.gives["/c"] = lambda request: request.lead("/taken-down")
+    server.gives["/taken-down"] = gone
+    town.clock.sleep(2 * HOUR)
+    done = town.go()
+    assert (done.withdrawn, town.titles()) == (2, ["B"])
+    assert [one.where for one in done.taken.problems] == [f"{server.url}/b"]
+    assert town.indexed[-1] >= town.clock.now() - HOUR
+    server.file("/feed", feed(item("/a", "A", when=town.clock.now()), item("/b", "B")))
+    town.clock.sleep(HOUR)
+    again = town.go()  # the feed still tells of it; what it tells was withdrawn too
+    assert (again.withdrawn, town.titles()) == (0, ["B"])
+    server.file("/a", story("A", "Back again."), HTML)
+    town.clock.sleep(8 * HOUR)
+    assert town.go().taken.counts == Counter(added=1)
+    assert town.titles() == ["A", "B"]
+
+
+def test_an_extract_is_withdrawn_with_its_page_and_a_new_page_that_is_gone_is_not_taken_in(town: Town) -> None:
+    server = town.server
+    server.gives["/a"] = lambda request: request.give(b"", status=403)
+    server.gives["/b"] = gone
+    town.source(server.file("/feed", feed(item("/a", "A"), item("/b", "B"))))
+    town.go()
+    assert town.titles() == [f"A{EXTRACT}"]
+    server.gives["/a"] = gone
+    town.clock.sleep(2 * HOUR)
+    assert (town.go().withdrawn, town.titles()) == (1, [])
+
+
+def test_a_site_that_says_of_everything_that_it_is_gone_withdraws_nothing(town: Town) -> None:
+    """Nor does another address of an article whose own still stands."""
+    server = town.server
+    own = f'<link rel="canonical" href="{server.url}/a">'
+    server.file("/a", story("A", "Of a.", own), HTML)
+    server.file("/amp/a", story("A", "Of a.", own), HTML)
+    server.file("/b", story("B", "Of b."), HTML)
+    town.source(server.file("/feed", feed(item("/amp/a", "A"), item("/b", "B"))))
+    town.go()
+    server.gives["/amp/a"] = gone
+    town.clock.sleep(2 * HOUR)
+    assert (town.go().withdrawn, town.titles()) == (0, ["A", "B"])
+    server.gives["/b"] = server.gives["/"] = gone
+    town.clock.sleep(4 * HOUR)
+    done = town.go()
+    assert (done.withdrawn, town.titles()) == (0, ["A", "B"])
+    assert f"{server.url}/b" in [one.where for one in done.taken.problems]
+
+
 def test_entries_that_share_an_address_are_articles_of_their_own(town: Town) -> None:
     home = town.server.file("/", story("Home"), HTML)
     guid = "<guid isPermaLink='false'>{}</guid>".format
