@@ -837,14 +837,15 @@ def _serve(channels: Sequence[Channel], sample: bool) -> None:
         if not channels and not (visits and house.freshness()):
             raise Refused(messages.NO_CHANNEL)
         served = [(one, _served_by(one, settings)) for one in channels]
-        from bot.keeper import office, rules
+        from bot.keeper import admins, office, rules
         from bot.newsroom import Newsroom
+        from bot.notices import tell_admins
         from bot.reception import until_stopped
         from bot.store import NAME, open_store
 
         _answering(house)
         store = open_store(house.folder / NAME)
-        newsroom = Newsroom(house)
+        newsroom = Newsroom(house, tell=partial(tell_admins, store.watchlist, admins(settings)))
         logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", level=logging.INFO)
         try:
             starts: list[Callable[[asyncio.Event], Coroutine[Any, Any, None]]] = [

@@ -7,7 +7,7 @@ and does a bounded piece of work. Everything waits in the store until it was pos
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -413,10 +413,12 @@ async def watch(office: Office, postbox: Postbox, seats: Seats) -> None:
         await asyncio.sleep(BUSY if more else office.telling.every)
 
 
-def tell_admins(watchlist: Watchlist, admins: Iterable[str], sentence: str) -> None:
-    """Says it to each administrator ("telegram:4711"), once in a week, when the channel runs."""
-    for chat in admins:
-        watchlist.say(chat, sentence)
+def tell_admins(watchlist: Watchlist, admins: Collection[str], sentences: Iterable[str]) -> None:
+    """Says them to each administrator ("telegram:4711"), once in a week, when the channel runs; and to the log."""
+    for sentence in sentences:
+        log.warning("%s", sentence)
+        for chat in admins:
+            watchlist.say(chat, sentence)
 
 
 def _key(*parts: str) -> str:

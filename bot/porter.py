@@ -8,8 +8,8 @@ import asyncio
 import json
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -198,21 +198,24 @@ class Porter:
         return Person(person, place.chat, place.topic)
 
     async def post(self, place: Place, what: Shown | str, language: str, key: str, again: bool) -> str:
-        """The platforms that know `key` keep one of two messages with it."""
+        """The platforms that know `key` keep one of two messages with it. An administrator need not have written."""
         known = await asyncio.to_thread(self._store.message, f"{place.chat}:place")
+        if known is None and isinstance(what, str) and place.id in self._office.rules.admins:
+            return await self._post_alone(place.id, what)
         where = known[1] if known else place.id
         who, chat = Person("", place.chat, place.topic), f"{self.channel}:{where}"
         heard = Heard(who, chat, place.message, thread=place.topic, place=where, key=key)
         answer = what.answer if isinstance(what, Shown) else ""
-        try:
+        with _postable():
             sent = await self._platform.post(heard, what, answer)
-        except Away as error:
-            raise Later(str(error)) from error
-        except TooLate as error:
-            raise Unpostable(str(error)) from error
         if isinstance(what, Shown):
             await asyncio.to_thread(self.note_shown, chat, sent, what, answer)
         return sent
+
+    async def _post_alone(self, admin: str, note: str) -> str:
+        with _postable():
+            await self._platform.tell_admin(admin, note)
+        return f"to {admin}"
 
     async def watch(self) -> None:
         """Says unasked what is to be said, until it is cancelled."""
@@ -276,6 +279,17 @@ class Porter:
             yield
         finally:
             task.cancel()
+
+
+@contextmanager
+def _postable() -> Iterator[None]:
+    """What a platform raises, as a postbox does."""
+    try:
+        yield
+    except Away as error:
+        raise Later(str(error)) from error
+    except TooLate as error:
+        raise Unpostable(str(error)) from error
 
 
 def shows_citation(reply: Reply) -> bool:

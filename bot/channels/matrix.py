@@ -6,7 +6,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -62,6 +62,7 @@ PAGES = 20  # of 100 events, fetched of what is missing
 WAIT = 30_000  # milliseconds that the server may wait with a sync for something new
 PAUSES = (1, 2, 4, 8, 16, 30)  # seconds between tries while the server cannot serve
 GRACE = 20  # seconds to finish what is in hand
+NO_ROOM = 600  # seconds until it is looked again whether somebody has invited the bot
 QUIET = 3_600  # seconds without offered reactions after the server said that there is too much
 BOOKMARK = "matrix.json"  # in the data folder: the device and how far it has read
 NEXT, MORE, GOOD, BAD = "➡️", "➕", "👍", "👎"
@@ -693,7 +694,12 @@ class Desk:
         return Person(person, place.chat, place.topic, groups=frozenset({person.partition(":")[2].partition(":")[2]}))
 
     async def post(self, place: Place, what: Shown | str, language: str, key: str, again: bool) -> str:
-        """The server keeps one of two messages with the same key."""
+        """The server keeps one of two messages with the same key. A person's place is a room with the bot alone."""
+        if place.id.startswith("@"):
+            alone = next(self._alone_with({place.id}), "")
+            if not alone:
+                raise Later("there is no room with the bot and this person alone", NO_ROOM)
+            place = replace(place, chat=f"matrix:{alone}")
         message = render(what)
         root = place.topic or place.message
         content = _threaded(message, place.message or root, root) if root else message.content()
@@ -797,11 +803,16 @@ class Desk:
     async def _tell_admins(self, who: Person, event: str) -> None:
         """In rooms that the bot has with one of them alone."""
         note = render(messages.say(messages.STRANGER_NOTE, name=cut(who.name, FIELD), id=who.id.partition(":")[2]))
+        for name in self._alone_with(self._office.rules.admins):
+            with suppress(Refused):
+                await self._send(name, "m.room.message", note.content(), f"{event} {name}")
+
+    def _alone_with(self, people: Collection[str]) -> Iterator[str]:
+        """Rooms in which the bot is with one of these people and nobody else, and can be read."""
         for name, room in list(self._client.rooms.items()):
             known = {*room.users, *((room.summary and room.summary.heroes) or ())} - {self._me.id}
-            if room.member_count == 2 and not room.encrypted and known and known <= self._office.rules.admins:
-                with suppress(Refused):
-                    await self._send(name, "m.room.message", note.content(), f"{event} {name}")
+            if room.member_count == 2 and not room.encrypted and known and all(one in people for one in known):
+                yield name
 
     @asynccontextmanager
     async def _typing(self, room: str) -> AsyncIterator[None]:

@@ -25,6 +25,7 @@ from bot import messages
 from bot.channels.matrix import BAD, BOOKMARK, GOOD, MORE, NEXT, RECENT, TIMELINE, instead_of, render, serve
 from bot.cli import cli
 from bot.conversation import Office, Rules
+from bot.notices import tell_admins
 from bot.settings import BadSettings, Settings
 from bot.store import Store, open_store
 from corpus.archive import FOREVER, Archive, Revision, StoredPassage, open_archive
@@ -610,6 +611,18 @@ async def test_an_administrator_hears_of_a_stranger_once(
             await answered(ada, room, await bo.say(room, DEMAND, bot.id))
         [note] = await until(lambda: ada.answers(alone, bot.id))
     assert note.body == messages.STRANGER_NOTE.format(name=bo.id, id=bo.id)
+
+
+async def test_an_administrator_hears_of_a_silent_source_alone(
+    server: Synapse, office: Office, bot: Person, ada: Person, bo: Person, tmp_path: Path
+) -> None:
+    told = replace(office, rules=Rules(admins=frozenset({ada.id})), telling=replace(office.telling, every=0.1))
+    async with running(server, told, bot, tmp_path):
+        room, alone = await hall(ada, bot, bo), await hall(ada, bot)
+        tell_admins(office.store.watchlist, [f"matrix:{ada.id}"], ["The feed <x> is silent."])
+        [note] = await until(lambda: ada.answers(alone, bot.id))
+        assert await ada.answers(room, bot.id) == []
+    assert note.body == "The feed <x> is silent."
 
 
 async def test_a_token_logs_in_too(server: Synapse, office: Office, bot: Person, ada: Person, tmp_path: Path) -> None:

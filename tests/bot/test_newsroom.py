@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ from bot.build import House
 from bot.cli import cli
 from bot.newsroom import Newsroom
 from bot.settings import Settings
+from bot.store import NAME, open_store
 from bot.watchlist import Place
 from corpus.intake import Busy, only_one
 from corpus.rounds import Round
+from corpus.sources.listing import Entry
 from tests.bot.test_notices import Desks
 from tests.clock import FakeClock
 from tests.stored import state
@@ -283,6 +286,34 @@ def test_run_keeps_up_with_sources_and_folders_and_ends_cleanly(place: Path, ser
     feed(server, "/feed", "Alpha", "Beta", "Gamma")
     assert run("refresh").exit_code == 0
     assert rows("status")[0]["articles"] == 4
+
+
+def test_run_tells_administrators_of_a_silent_source_once(place: Path, server: Server) -> None:
+    house, now = House(Settings(data=place)), time.time()
+    house.register.add(feed(server, "/feed"), "feed", "", now)
+    source = house.register.source("1")
+    days = [datetime.fromtimestamp(now - (10 + number) * 86_400, UTC).isoformat() for number in range(5)]
+    old = [Entry(f"{server.url}/{number}", "Old", published=day) for number, day in enumerate(days)]
+    store, watchers = (
+        open_store(place / NAME),
+        {"PULLQUOTE_TELEGRAM_ADMINS": "9", "PULLQUOTE_MATRIX_ADMINS": "@a:n.org"},
+    )
+    for _ in range(2):
+        house.register.note_success(source, now, 0.0, entries=old, title="Ledger")  # due
+        asked = len(server.asked)
+        process = start("run", **watchers)
+        try:
+            until(process, lambda: len(server.asked) > asked + 1 and store.watchlist.to_say("matrix"))  # noqa: B023
+            process.send_signal(signal.SIGTERM)
+            _, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+        assert process.returncode == 0, err
+    told = [one for channel in ("telegram", "matrix") for one in store.watchlist.to_say(channel)]
+    assert [one.chat for one in told] == ["telegram:9", "matrix:@a:n.org"]
+    assert told[0].text.startswith("The source Ledger has gone silent: its newest article is of ")
+    store.close()
+    house.close()
 
 
 def test_kill_during_a_refresh_loses_nothing_and_repeats_nothing(place: Path, server: Server) -> None:

@@ -678,7 +678,7 @@ async def test_two_hundred_standing_questions_let_everybody_else_through(tmp_pat
 def test_administrators_are_told_once(bot: Desks) -> None:
     silent = "The source https://n.example/feed has been silent for 3 days."
     for _ in range(2):
-        tell_admins(bot.store.watchlist, ["telegram:9", "slack:U9"], silent)
+        tell_admins(bot.store.watchlist, ["telegram:9", "slack:U9"], [silent])
         bot.round()
     assert list(bot.postbox.posts.values()) == [(Place("telegram:9"), silent)]
     assert [one.chat for one in bot.store.watchlist.to_say("slack")] == ["slack:U9"]

@@ -176,7 +176,7 @@ async def test_telegram_is_told_what_a_new_article_answers_with_buttons(telegram
 
 async def test_telegram_tells_an_administrator(telegram: Telegram, bot: Desks) -> None:
     telegram.meet(Chat(9))
-    tell_admins(bot.store.watchlist, ["telegram:9", "telegram:10"], "The feed <x> is silent.")
+    tell_admins(bot.store.watchlist, ["telegram:9", "telegram:10"], ["The feed <x> is silent."])
     async with in_telegram(telegram, bot) as notices:
         await notices.round()
         await notices.round()
@@ -289,6 +289,30 @@ async def test_mattermost_is_told_in_the_thread_and_alone_after_a_restart(bot: D
             assert one.seen.plain.replace("\u200b", "").startswith(f"A correction to my answer to “{STORM}”:")
         news = server.shown(alone)[3]
         assert "New on a question followed here" in news.seen.plain
+
+
+async def test_slack_mattermost_and_discord_tell_an_administrator_who_never_wrote(slack: Slack, bot: Desks) -> None:
+    """Once, also after a restart."""
+    kept = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY  # of the whole process
+    silent, chief = "The feed <x> is silent.", mattermost_api.name("u9")
+    bot.set(rules=replace(bot.office.rules, admins=frozenset({"U9", chief, "9"})))
+    tell_admins(bot.store.watchlist, ["slack:U9", f"mattermost:{chief}", "discord:9"], [silent])
+    async with mattermost_api.Mattermost().serving() as mattermost, discord_api.Discord().serving() as discord:
+        for _ in range(2):
+            async with in_slack(slack, bot) as notices:
+                await notices.round()
+            given = Settings(mattermost_url=mattermost.url, mattermost_token=SecretStr(mattermost.token))
+            async with served(mattermost_channel.serve, bot, given, lambda: mattermost.connected):
+                await slack_api.until(lambda: mattermost.shown(f"d{chief}"[:26]))
+                await asyncio.sleep(0.2)
+            given = Settings(discord_api=discord.url, discord_token=SecretStr(discord.token))
+            async with served(discord_channel.serve, bot, given, lambda: discord.connected):
+                await slack_api.until(lambda: discord.shown(discord_api.alone(9)))
+                await asyncio.sleep(0.2)
+        assert [one.seen.plain for one in mattermost.shown(f"d{chief}"[:26])] == [silent]
+        assert [one.seen.plain for one in discord.shown(discord_api.alone(9))] == [silent]
+    assert [one.plain for one in slack.shown("DU9")] == [silent]
+    Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = kept
 
 
 async def test_discord_is_told_in_reply_to_the_answer_after_a_restart(bot: Desks) -> None:
