@@ -4,12 +4,14 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.settings import Settings
 from corpus.archive import Archive, open_archive
+from corpus.sources.freshness import Freshness, last_round
 from retrieval.crossencoder import CrossEncoder, crossencoder_folder, load_crossencoder
 from retrieval.encoder import Encoder, Remembering, export_folder, load_encoder, load_reranker
 from retrieval.index import Index, Model, behind
@@ -18,11 +20,13 @@ from retrieval.models import load_pointer
 from retrieval.vectors import Vectors, read_json
 
 if TYPE_CHECKING:
-    from corpus.sources.register import Freshness, Register
+    from corpus.sources.register import Register
     from retrieval.desk import Desk
+    from retrieval.question import Question
     from retrieval.search import Search
 
 SOURCES = "sources.sqlite"
+LATE = 3 * 3_600.0  # seconds that an archive may be behind its sources before an answer about these hours says so
 BULK = 300  # passages from which it pays to start a quicker engine than the one for questions
 
 
@@ -51,7 +55,19 @@ class House:
 
         return open_register(self.folder / SOURCES)
 
-    def freshness(self) -> "Freshness | None":
+    def outdated(self, question: "Question") -> Freshness | None:
+        """How far the archive follows its sources, where that is not to the end of the days that were asked for."""
+        scope = question.scope
+        if not (scope.since or scope.until) or not (self.folder / SOURCES).exists():
+            return None
+        last = min(filter(None, (scope.until, scope.as_of, question.today)))
+        end = datetime(last.year, last.month, last.day).astimezone() + timedelta(days=1)
+        current = last_round(self.folder / SOURCES)
+        if current is None or current > min(end.timestamp(), time.time()) - LATE:
+            return None
+        return self.freshness()
+
+    def freshness(self) -> Freshness | None:
         """How far the archive follows its sources; None where it has none."""
         if not (self.folder / SOURCES).exists():
             return None
@@ -154,7 +170,7 @@ class House:
         reader = load_reader(
             self.search.weights, lambda: self.crossencoder, self.settings.threshold, self.settings.passages
         )
-        return Desk(self.search, reader, self.archive, self.settings.old_after)
+        return Desk(self.search, reader, self.archive, self.settings.old_after, self.outdated)
 
     @cached_property
     def search(self) -> "Search":

@@ -25,7 +25,7 @@ from retrieval.scope import Scope
 from retrieval.speaker import quotes
 
 if TYPE_CHECKING:
-    from corpus.sources.register import Freshness
+    from corpus.sources.freshness import Freshness
 
 MORE = 600  # characters that /more adds on either side, up to the end of a paragraph
 OUTLETS = 15  # named by /sources
@@ -60,6 +60,7 @@ class Shown:
     answer: str = ""  # id of the stored answer
     widened: int = 0  # times that more context was asked for
     heading: str = ""  # what stands above it, where nobody asked just then
+    outdated: "Freshness | None" = None  # of the archive, where it does not reach to the end of the days asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,7 @@ class Office:
     in_step: Callable[[], bool] = lambda: True  # whether the indexes have followed the archive
     posts: bool = True  # whether the channel can write to a chat unasked
     fresh: Callable[[], "Freshness | None"] = lambda: None  # how far the archive follows its sources
+    outdated: Callable[[Question], "Freshness | None"] = lambda question: None  # the same, where it is not far enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,7 +379,8 @@ class Stored(Conversation):
         )
         copies = given.marks[number - 1].copies
         differing = self._differing(given.differing) if number == 1 else ()
-        return Shown(citation, number, len(given.marks), asked, copies, differing, answer, widened, given.heading)
+        shown = Shown(citation, number, len(given.marks), asked, copies, differing, answer, widened, given.heading)
+        return replace(shown, outdated=self._office.outdated(asked))
 
     def told(self, answer: Answer, heading: str) -> Shown:
         """An answer that nobody asked for just now, kept like others; `heading` stands above it."""
@@ -443,7 +446,8 @@ class Stored(Conversation):
             return []
         answer = self._desk.ask(question)
         every = enumerate(answer.citations, 1)
-        return [Shown(one, number, len(answer.citations), question, carried_by(answer, one)) for number, one in every]
+        shown = [Shown(one, number, len(answer.citations), question, carried_by(answer, one)) for number, one in every]
+        return [replace(one, outdated=answer.outdated) for one in shown]
 
     def vote(self, answer: str, reason: str) -> str:
         if reason not in VOTES_FOR or self._store.given(answer) is None:
@@ -462,11 +466,7 @@ class Stored(Conversation):
         return "\n".join([about, self._say(messages.OUTLETS_HELD, outlets=outlets), *self._fresh()])
 
     def _fresh(self) -> list[str]:
-        found = self._office.fresh()
-        if not (found and found.current):
-            return []
-        now = messages.moment(found.current)
-        return [self._say(messages.FRESH, time=now, silent=f"{found.silent:,}", count=f"{found.sources:,}")]
+        return index_current(self._office.fresh(), self._person.language)
 
     def verify(self, text: str) -> Reply:
         quotation = quoted(text)
@@ -645,7 +645,8 @@ def first(answer: Answer, stored: str = "") -> Shown:
     """The first citation of an answer that has some; `stored` is the id that the answer is kept under."""
     citation = answer.citations[0]
     copies = carried_by(answer, citation)
-    return Shown(citation, 1, len(answer.citations), answer.question, copies, answer.differing, stored)
+    shown = Shown(citation, 1, len(answer.citations), answer.question, copies, answer.differing, stored)
+    return replace(shown, outdated=answer.outdated)
 
 
 def _told(differing: Differing) -> Told:
@@ -658,7 +659,16 @@ def notes(shown: Shown, language: str = "") -> list[str]:
     months = age(shown.citation, shown.question)
     lines = told_of(shown.citation, language)
     lines += [messages.say(messages.OLD, language, months=months)] if months else []
-    return [*lines, *([also(shown.copies, language)] if shown.copies else [])]
+    lines += [also(shown.copies, language)] if shown.copies else []
+    return [*lines, *index_current(shown.outdated, language)]
+
+
+def index_current(fresh: "Freshness | None", language: str = "") -> list[str]:
+    """Up to when the sources were followed; empty where there is nothing to say."""
+    if not (fresh and fresh.current):
+        return []
+    now = messages.moment(fresh.current)
+    return [messages.say(messages.FRESH, language, time=now, silent=f"{fresh.silent:,}", count=f"{fresh.sources:,}")]
 
 
 def also(outlets: Sequence[str], language: str = "") -> str:
@@ -721,7 +731,7 @@ def refusal(answer: Answer, language: str = "") -> list[str]:
         return [messages.say(messages.EMPTY_CHAT, language)]
     reason = messages.say(messages.NOT_FOUND, language, reason=messages.say(answer.reason, language))
     asked = messages.say(messages.LOOKED_FOR, language, question=cut(answer.question.text, FIELD))
-    return [reason, asked, *_filtered(answer.question, language)]
+    return [reason, asked, *_filtered(answer.question, language), *index_current(answer.outdated, language)]
 
 
 def known_of(article: Article, language: str = "") -> tuple[str, str, str]:

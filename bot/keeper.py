@@ -92,6 +92,7 @@ def office(house: House, store: Store, rules: Rules) -> Office:
         telling=telling(settings),
         in_step=lambda: house.indexed and not house.behind(),
         fresh=house.freshness,
+        outdated=house.outdated,
     )
 
 

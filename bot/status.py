@@ -13,7 +13,7 @@ from bot.settings import without_password
 from corpus.archive import Status
 
 if TYPE_CHECKING:
-    from corpus.sources.register import Freshness
+    from corpus.sources.freshness import Freshness
 
 OUTLETS = 10  # named; the rest are counted
 

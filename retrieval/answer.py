@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from enum import StrEnum
 
 from corpus.archive import Revision, StoredPassage
 from corpus.corrections import corrections
 from corpus.kinds import kind_of
+from corpus.sources.freshness import Freshness
 from retrieval.citation import Citation, link
 from retrieval.question import Question
 
@@ -68,6 +69,7 @@ class Answer:
     differing: tuple[Differing, ...] = ()  # newest first, undated last; the first citation's figure is one of them
     copies: tuple[tuple[Revision, ...], ...] = ()  # for each citation: other articles that have its words
     nearest: tuple[Revision, ...] = ()  # headlines to offer with a refusal
+    outdated: Freshness | None = None  # of the archive, where it does not reach to the end of the days asked for
     explained: Mapping[str, object] = field(default_factory=dict)  # what each stage did, for --explain
 
     def carried(self, citation: Citation) -> tuple[Revision, ...]:
@@ -88,6 +90,7 @@ def to_json(answer: Answer, name: object = None) -> dict[str, object]:
         "retrieved": [_found(one) for one in answer.retrieved],
         "nearest": [{"title": one.article.title, "url": one.article.url} for one in answer.nearest],
         "filters": _filters(answer.question),
+        "outdated": _outdated(answer.outdated) if answer.outdated else None,
         "reason": answer.reason,
         "seconds": round(answer.seconds, 4),
     }
@@ -144,6 +147,11 @@ def _filters(question: Question) -> dict[str, object]:
         "as_of": _day(scope.as_of),
         "read_from": question.read_as,
     }
+
+
+def _outdated(fresh: Freshness) -> dict[str, object]:
+    current = datetime.fromtimestamp(fresh.current, UTC).isoformat(timespec="seconds") if fresh.current else None
+    return {"current": current, "sources": fresh.sources, "silent": fresh.silent}
 
 
 def _day(when: date | None) -> str | None:

@@ -1,11 +1,12 @@
 """The desk: a question in, a proven answer or a reasoned refusal out. Nothing unchecked leaves it."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import perf_counter
 
 from corpus.archive import Archive, Revision
+from corpus.sources.freshness import Freshness
 from retrieval import copies
 from retrieval.answer import RETRIEVED, Answer, Differing, Found, Reason
 from retrieval.citation import Citation, FalseQuote, check, cite
@@ -24,7 +25,16 @@ NEAREST = 3  # headlines offered with a refusal
 class Desk:
     """Answers questions from the archive."""
 
-    def __init__(self, search: Search, reader: Reader, archive: Archive, old_after: int = OLD_AFTER) -> None:
+    def __init__(
+        self,
+        search: Search,
+        reader: Reader,
+        archive: Archive,
+        old_after: int = OLD_AFTER,
+        outdated: Callable[[Question], Freshness | None] = lambda question: None,
+    ) -> None:
+        """`outdated` tells how fresh the archive is, where that is not enough for the days asked for."""
+        self._outdated = outdated
         self._search = search
         self._reader = reader
         self._archive = archive
@@ -42,7 +52,7 @@ class Desk:
         self._remembered[key] = answer
         while len(self._remembered) > REMEMBERED:
             self._remembered.popitem(last=False)
-        return replace(answer, seconds=perf_counter() - begun)
+        return replace(answer, outdated=self._outdated(question), seconds=perf_counter() - begun)
 
     def proven(self, citation: Citation) -> Citation:
         """A citation that is shown again, checked again. Raises FalseQuote."""

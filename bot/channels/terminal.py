@@ -19,6 +19,7 @@ from bot.conversation import (
     Sources,
     Verified,
     carried_by,
+    index_current,
     notes,
     reports,
     told_of,
@@ -144,13 +145,14 @@ def _answer(answer: Answer, limits: Limits) -> Message:
         told = answer.differing if number == 1 else ()
         shown = Shown(citation, number, len(answer.citations), answer.question, carried_by(answer, citation), told)
         blocks += _shown(shown, limits)
-    return blocks
+    return [*blocks, *_outdated(answer)]
 
 
 def _refusal(answer: Answer, limits: Limits) -> Message:
     if answer.reason == Reason.EMPTY:
         return [Block(Text(messages.EMPTY_ARCHIVE))]
     blocks = [*_understood(answer), Block(Text(messages.NO_ANSWER.format(reason=messages.printable(answer.reason))))]
+    blocks += _outdated(answer)
     if answer.nearest:
         blocks += [BLANK, Block(Text(messages.NEAREST, style="dim")), *_headlines(answer.nearest, limits, indent=2)]
     return blocks
@@ -165,6 +167,10 @@ def _understood(answer: Answer) -> Message:
     filtered = messages.filters(scope.since, scope.until, scope.outlets, scope.as_of, question.read_as)
     notes += [messages.looked(messages.printable(filtered))] if filtered else []
     return [Block(Text(note, style="dim italic")) for note in notes]
+
+
+def _outdated(answer: Answer) -> Message:
+    return [Block(Text(one, style="dim italic")) for one in index_current(answer.outdated)]
 
 
 def _shown(shown: Shown, limits: Limits) -> Message:

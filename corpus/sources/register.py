@@ -18,6 +18,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from corpus.database import engine_at, migrate, reading, writing
+from corpus.sources.freshness import Freshness
 from corpus.sources.listing import Entry
 from corpus.sources.web import Known
 
@@ -168,15 +169,6 @@ class Kept:
     mtime: int
     digest: str
     articles: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Freshness:
-    """How far the archive follows its sources."""
-
-    current: float | None  # when the last round ended, with the indexes in step
-    sources: int
-    silent: int
 
 
 class Register:

@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from click.testing import CliRunner, Result
 from bot import messages
 from bot.build import House
 from bot.cli import cli
+from bot.conversation import Person, Shown, Stored, first, notes, refusal
+from bot.keeper import office, rules
 from bot.newsroom import Newsroom
 from bot.settings import Settings
 from bot.store import NAME, open_store
@@ -25,6 +28,7 @@ from bot.watchlist import Place
 from corpus.intake import Busy, only_one
 from corpus.rounds import Round
 from corpus.sources.listing import Entry
+from retrieval.answer import Answer, Reason
 from tests.bot.test_notices import Desks
 from tests.clock import FakeClock
 from tests.stored import state
@@ -204,6 +208,40 @@ def test_a_source_that_goes_silent_is_told_once(place: Path, server: Server, mon
     [sentence] = told
     assert sentence.startswith("The source Ledger [red] has gone silent: its newest article is of ")
     assert sentence.endswith(", the usual gap is 60 min.")
+
+
+def test_an_answer_of_days_that_the_index_does_not_reach_says_so(place: Path, server: Server) -> None:
+    run("add", feed(server, "/feed", "Alpha"))
+    house, now = House(Settings(data=place)), time.time()
+    asked = ("ask", "what did the council of Larkhaven decide?")
+    recent, long_ago = "--since=2025-05-01", "--until=2025-06-01"
+    assert "Index current" not in run(*asked, recent).stdout
+    house.register.note_round(now - 30 * 3_600)
+    said = f"Index current to {messages.moment(now - 30 * 3_600)}; 0 of 1 sources silent."
+    assert run(*asked, recent).stdout.splitlines()[-1] == said
+    assert said in run(*asked, f"--since={date.today()}").stdout  # a refusal
+    assert [one["outdated"] for one in rows(*asked, recent)] == [
+        {
+            "current": datetime.fromtimestamp(now - 30 * 3_600, UTC).isoformat(timespec="seconds"),
+            "sources": 1,
+            "silent": 0,
+        }
+    ]
+    for narrowed in ((), (long_ago,), ("--as-of=2025-06-01", recent), ("--outlet=The Ledger",)):
+        assert "Index current" not in run(*asked, *narrowed).stdout
+        assert rows(*asked, *narrowed)[0]["outdated"] is None
+    shared = office(house, store := open_store(place / NAME), rules(Settings()))
+    chat = Stored(shared, Person("telegram:1", "telegram:1", language="de"))
+    answer = chat.reply("what did the council of Larkhaven decide since May 2025?")
+    assert isinstance(answer, Answer)
+    german = f"Der Index ist auf dem Stand von {messages.moment(now - 30 * 3_600)}"
+    again = chat.opened(chat.answer_id)
+    assert isinstance(again, Shown)
+    for shown in (first(answer), again):
+        assert notes(shown, "de")[-1].startswith(german)
+    assert any(one.startswith(german) for one in refusal(replace(answer, answered=False, reason=Reason.DATES), "de"))
+    store.close()
+    house.close()
 
 
 @pytest.mark.parametrize("visit", [lambda one: one.turn(), lambda one: one.refresh(Round())], ids=["run", "refresh"])

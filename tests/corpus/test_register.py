@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corpus.sources.freshness import Freshness
 from corpus.sources.listing import Entry
 from corpus.sources.register import (
     DAY,
     HOUR,
     UNREACHED,
     Address,
-    Freshness,
     Kept,
     NoSuchSource,
     Register,
