@@ -918,17 +918,20 @@ def show(article: str, revision: int | None, as_json: bool) -> None:
         revisions = house.archive.revisions(article)
         shown = _chosen(revisions, revision)
         also = house.archive.addresses(shown.article.url)
+        copies = house.archive.copies(shown.id)
     if as_json:
         from corpus.archive import as_row
         from corpus.corrections import corrections
+        from retrieval.answer import also as listed
 
         notes = "\n".join(corrections(shown.article.text))
-        _print_json({**as_row(shown), "also_at": also, "revisions": len(revisions), "correction": notes})
+        more = {"also_at": also, "copies": listed(copies), "revisions": len(revisions), "correction": notes}
+        _print_json({**as_row(shown), **more})
         return
     from bot.channels import terminal
 
     console, limits = terminal.screen()
-    terminal.write(terminal.article(shown, revisions, also, limits), console, limits)
+    terminal.write(terminal.article(shown, revisions, also, copies, limits), console, limits)
 
 
 def _chosen(revisions: Sequence["Revision"], number: int | None) -> "Revision":

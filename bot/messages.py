@@ -438,6 +438,7 @@ AN_OUTLET = "Give the name of an outlet or a list of names"
 FORGET = "Forget “{title}” ({url}) and its {revisions} for good?"
 FORGOTTEN = "Forgotten: “{title}” ({url})."
 KEPT = "Nothing was changed."
+COPIES = "The same story elsewhere, the agency's or the earliest first:"
 CONFIRM = "This deletes an article for good. Say so with --yes."
 FIGURES_HEAD = ("figure", "value", "questions")
 LIST_HEAD = ("number", "published", "outlet", "headline")

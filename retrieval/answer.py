@@ -85,7 +85,7 @@ def to_json(answer: Answer, name: object = None) -> dict[str, object]:
         "answered": answer.answered,
         "confidence": round(answer.confidence, 4),
         "answer": answer.text,
-        "citations": [_citation(one) | {"also": _also(answer.carried(one))} for one in answer.citations],
+        "citations": [_citation(one) | {"also": also(answer.carried(one))} for one in answer.citations],
         "differing": [_differing(one) for one in answer.differing],
         "retrieved": [_found(one) for one in answer.retrieved],
         "nearest": [{"title": one.article.title, "url": one.article.url} for one in answer.nearest],
@@ -120,7 +120,8 @@ def _citation(citation: Citation) -> dict[str, object]:
     }
 
 
-def _also(copies: Iterable[Revision]) -> list[dict[str, object]]:
+def also(copies: Iterable[Revision]) -> list[dict[str, object]]:
+    """Other articles that carry the same, in the order given."""
     every = (one.article for one in copies)
     return [
         {"outlet": one.outlet, "title": one.title, "url": one.url, "published": _day(one.published)} for one in every

@@ -239,7 +239,9 @@ def _headlines(revisions: Sequence[Revision], limits: Limits, indent: int = 0) -
     return blocks[1:]
 
 
-def article(shown: Revision, revisions: Sequence[Revision], also: Sequence[str], limits: Limits) -> Message:
+def article(
+    shown: Revision, revisions: Sequence[Revision], also: Sequence[str], copies: Sequence[Revision], limits: Limits
+) -> Message:
     """A whole article, for `pullquote show`."""
     known = shown.article
     blocks = [Block(Text(known.title, style="bold")), Block(_byline(known))]
@@ -254,7 +256,10 @@ def article(shown: Revision, revisions: Sequence[Revision], also: Sequence[str],
     blocks += [Block(Text(about, style="dim"))] if about else []
     notes = (messages.CORRECTED.format(note=line(one)) for one in corrections(known.text))
     blocks += [Block(Text(note, style="yellow")) for note in notes]
-    return [*blocks, BLANK, *(Block(Text(part)) for part in known.text.split("\n"))]
+    blocks += [BLANK, *(Block(Text(part)) for part in known.text.split("\n"))]
+    if copies:
+        blocks += [BLANK, Block(Text(messages.COPIES, style="dim")), *_headlines(copies, limits, indent=2)]
+    return blocks
 
 
 _SHAPES = {"same": ("", "", ""), "removed": ("[-", "-]", "red"), "added": ("{+", "+}", "green")}

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from bot import messages
 from bot.cli import cli
 from corpus.intake import only_one
 from tests.web_server import serving
@@ -317,6 +318,21 @@ def test_show_knows_revisions(stocked: Path) -> None:
     assert loaded("show", "https://n.example/talks", "--json")["revision"] == 2
     assert loaded("show", "https://n.example/talks", "--revision", "1", "--json")["text"] == TALKS
     assert "revision 1 of 2, from 16 May 2025 to " in run("show", "1", "--revision", "1").stdout
+
+
+def test_show_lists_who_else_carries_the_story(stocked: Path) -> None:
+    agency = {**ROWS[0], "url": "https://w.example/talks", "outlet": "Wire", "published": "2025-05-15", "authors": []}
+    run("ingest", jsonl(stocked.parent / "wire.jsonl", [agency]))
+    row = {"outlet": "Wire", "title": ROWS[0]["title"], "url": agency["url"], "published": "2025-05-15"}
+    assert loaded("show", "1", "--json")["copies"] == [row]
+    assert run("show", "1").stdout.splitlines()[-5:] == [
+        "",
+        messages.COPIES,
+        "  Talks end without a truce",
+        "  Wire · 15 May 2025",
+        "  https://w.example/talks",
+    ]
+    assert loaded("show", "2", "--json")["copies"] == []
 
 
 def test_forget_is_for_good_and_the_index_follows(stocked: Path) -> None:
