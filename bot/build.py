@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from bot.settings import Settings
 from corpus.archive import Archive, open_archive
+from corpus.article import Article
 from corpus.sources.freshness import Freshness, last_round
 from retrieval.crossencoder import CrossEncoder, crossencoder_folder, load_crossencoder
 from retrieval.encoder import Encoder, Remembering, export_folder, load_encoder, load_reranker
@@ -54,6 +55,13 @@ class House:
         from corpus.sources.register import open_register  # here: a question visits none
 
         return open_register(self.folder / SOURCES)
+
+    def forget(self, name: str) -> Article:
+        """Deletes an article for good, and no visit to its page brings it back. Raises NoSuchArticle."""
+        url = self.archive.revisions(name)[-1].article.url
+        if (self.folder / SOURCES).exists():
+            self.register.forget([url, *self.archive.addresses(url)])
+        return self.archive.forget(url)
 
     def outdated(self, question: "Question") -> Freshness | None:
         """How far the archive follows its sources, where that is not to the end of the days that were asked for."""

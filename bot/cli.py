@@ -449,7 +449,7 @@ def forget(article: str, yes: bool, as_json: bool) -> None:
         if not yes and not _confirmed(known.title, known.url, len(revisions)):
             click.echo(messages.KEPT)
             return
-        house.archive.forget(known.url)
+        house.forget(known.url)
         _prepare_model(house)
         house.index().catch_up()
     if as_json:

@@ -43,7 +43,7 @@ class HouseKeeper:
     def forget(self, name: str) -> tuple[str, str]:
         """(headline, address) of what was deleted. Raises NoSuchArticle or Busy."""
         with only_one(self._house.folder, wait=WAIT):
-            article = self._house.archive.forget(name)
+            article = self._house.forget(name)
             self._house.index().catch_up()
         return article.title, article.url
 

@@ -384,9 +384,11 @@ class _Going:
     def store(self) -> None:
         """What was fetched so far is taken in, then noted as done."""
         batch, self._batch = self._batch, []
-        items = [Item(one.address.url, one.article, one.problem) for one in batch if not one.withdrawn]
         if batch:
             with self._rounds._alone():
+                forgotten = self._register.forgotten([one.address.url for one in batch])  # while they were fetched
+                batch = [one for one in batch if one.address.url not in forgotten]
+                items = [Item(one.address.url, one.article, one.problem) for one in batch if not one.withdrawn]
                 if items:
                     take_in(items, self._rounds._archive, progress=self._rounds._progress, report=self.report.taken)
                 for one in batch:
@@ -399,7 +401,9 @@ class _Going:
             if one.article and one.problem:
                 why = f"{one.problem} What the feed says of it was taken in, marked as an extract."
                 self.report.taken.problems.append(Problem(one.address.url, why))
-        self._register.note([*(one.address for one in batch), *self._unchanged])
+        forgotten = self._register.forgotten([one.url for one in self._unchanged])
+        unchanged = [one for one in self._unchanged if one.url not in forgotten]
+        self._register.note([*(one.address for one in batch), *unchanged])
         self._unchanged = []
         self.stored(behind=self._behind)
 

@@ -6,7 +6,7 @@ One SQLite file beside the archive. Losing it costs requests, no article. Times 
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -36,8 +36,8 @@ NEVER = 1e12
 UNREACHED = 3 * DAY  # after which a source that fails is called silent, whatever its rhythm
 Sort = Literal["feed", "sitemap", "index", "folder"]
 # Not fetched yet; its page is stored; its entry's own text is stored in place of it; it has no page, its entry is
-# stored; nothing is; it is a sitemap of an index.
-State = Literal["new", "page", "extract", "entry", "failed", "list"]
+# stored; nothing is; it is a sitemap of an index; its article was deleted by hand, and it is visited no more.
+State = Literal["new", "page", "extract", "entry", "failed", "list", "forgotten"]
 
 _tables = sa.MetaData()
 _sources = sa.Table(
@@ -218,7 +218,9 @@ class Register:
             connection.execute(sa.delete(_files).where(_files.c.source_id == source.id))
             connection.execute(sa.delete(_sources).where(_sources.c.id == source.id))
             for part in _parts(mine):
-                alone = sa.and_(_addresses.c.url.in_(part), _addresses.c.by_hand.is_(False))
+                alone = sa.and_(
+                    _addresses.c.url.in_(part), _addresses.c.by_hand.is_(False), _addresses.c.state != "forgotten"
+                )
                 connection.execute(sa.delete(_addresses).where(alone, _addresses.c.url.not_in(named)))
 
     def note_success(
@@ -263,7 +265,7 @@ class Register:
         """The pages to be looked at, those that nobody has fetched yet first; `everything`: all that have a page."""
         new = _addresses.c.state == "new"
         which = sa.true() if everything else _addresses.c.next <= now
-        query = sa.select(_addresses).where(which, _addresses.c.state.not_in(("entry", "list")))
+        query = sa.select(_addresses).where(which, _addresses.c.state.not_in(("entry", "list", "forgotten")))
         query = query.order_by(new.desc(), _addresses.c.changed.desc(), _addresses.c.url).limit(limit)
         with self._reading() as connection:
             return [_address(row) for row in connection.execute(query)]
@@ -279,6 +281,18 @@ class Register:
         if rows:
             with self._writing() as connection:
                 connection.execute(sa.insert(_addresses).prefix_with("OR REPLACE"), rows)
+
+    def forget(self, articles: Collection[str]) -> None:
+        """The article with these addresses was deleted by hand: no list and no visit brings it back."""
+        values = {"state": "forgotten", "entry": "", "known": _json(Known()), "next": NEVER, "reason": ""}
+        mine = sa.or_(_addresses.c.url.in_(articles), _addresses.c.article.in_(articles))
+        with self._writing() as connection:
+            connection.execute(sa.update(_addresses).where(mine).values(values))
+
+    def forgotten(self, urls: Sequence[str]) -> set[str]:
+        """Those of them whose article was deleted by hand."""
+        with self._reading() as connection:
+            return {one.url for one in _addresses_of(connection, urls) if one.state == "forgotten"}
 
     # Files
 
@@ -386,7 +400,7 @@ def _addresses_of(connection: sa.Connection, urls: Sequence[str]) -> Iterable[Ad
 
 
 def _differs(known: Address, entry: Entry) -> bool:
-    return bool(entry.changed) and entry.changed != known.changed and known.state != "list"
+    return bool(entry.changed) and entry.changed != known.changed and known.state not in ("list", "forgotten")
 
 
 def _again(known: Address, entry: Entry) -> Address:

@@ -244,6 +244,38 @@ def test_an_answer_of_days_that_the_index_does_not_reach_says_so(place: Path, se
     house.close()
 
 
+def test_what_was_forgotten_does_not_come_back_unless_by_hand(place: Path, server: Server) -> None:
+    """Neither while it is being fetched, nor with a later change, nor with its feed."""
+    url, alpha = feed(server, "/feed", "Alpha", "Beta"), f"{server.url}/alpha"
+    run("add", url)
+    house = House(Settings(data=place, fetch_private="127.0.0.0/8", fetch_rate=20))
+    newsroom = Newsroom(house, catch_up=lambda: None)
+    server.file("/beta", STORY.format("Beta, corrected,"), HTML)
+    server.file("/alpha", STORY.format("Alpha, corrected,"), HTML)
+
+    def forget() -> None:
+        if server.asked[-1:] == ["/alpha"] and house.archive.status().articles == 2:
+            house.forget(alpha)
+
+    server.told = forget
+    newsroom.refresh(Round(), everything=True)
+    server.told = lambda: None
+    titles = [one.article.title for _, one in house.archive.current()]
+    assert titles == ["Beta, corrected,"]
+    item = f"<item><title>Alpha</title><link>{alpha}</link><pubDate>Mon, 02 Jun 2025 10:00:00 GMT</pubDate></item>"
+    server.file("/feed", f'<rss version="2.0"><channel><title>Ledger</title>{item}</channel></rss>')
+    newsroom.refresh(Round(), everything=True)
+    newsroom.close()
+    house.close()
+    run("feeds", "remove", "1")
+    run("add", url)
+    assert rows("status")[0]["articles"] == 1
+    assert run("add", alpha).stdout == "Articles: 1 added, 0 revised, 0 unchanged.\n"
+    assert run("forget", alpha, "--yes").exit_code == 0
+    run("refresh", "--all")
+    assert rows("status")[0]["articles"] == 1
+
+
 @pytest.mark.parametrize("visit", [lambda one: one.turn(), lambda one: one.refresh(Round())], ids=["run", "refresh"])
 def test_who_was_shown_a_page_hears_that_it_was_withdrawn(
     place: Path, server: Server, visit: Callable[[Newsroom], object]
