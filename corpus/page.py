@@ -127,21 +127,27 @@ def _of(metas: Metas, names: Iterable[str]) -> list[str]:
 
 _FOR_DATES = re.compile(r"date|datum|time|publi|meta|byline|info|stand\b|fecha|posted", re.IGNORECASE)
 _NOT_ITS_OWN = re.compile(r"comment|kommentar|review|related|teaser|sidebar|footer|widget", re.IGNORECASE)
+_YEARS, _DAYS = set(range(1900, 2200)), set(range(1, 32))
+_TIME_OF_DAY = re.compile(r"(?a:\d{1,2}:\d{2}(?::\d{2})?(?:[+-]\d{2}:\d{2})?)")
 LONGEST_DATE = 80  # characters of an element that says when
 
 
 def _is_shown(root: Any, url: str, day: str) -> bool:
-    """Whether a day stands in the address, or where the page says when it was published, in any spelling."""
+    """Whether a day stands in the address, or where the page says when it was published, in any spelling: the first
+    such place that names a day. Those below it may be of other articles.
+    """
     year, month, number = day.split("-")
     if re.search(rf"{year}[-/_]?{month}[-/_]?{number}", url):
         return True
     wanted = {int(year), int(number)}
     for element in root.iter("time", "abbr", "span", "p", "div", "li", "dd", "small", "h2", "h6", "meta"):
         looks = element.tag in ("time", "abbr") or _FOR_DATES.search(_names(element))
-        if looks and wanted <= {int(one) for one in re.findall(r"(?a:\d{1,4})", _short_text(element))}:
+        text = _TIME_OF_DAY.sub(" ", _short_text(element)) if looks else ""
+        numbers = {int(one) for one in re.findall(r"(?a:\d{1,4})", text)}
+        if numbers & _YEARS and numbers & _DAYS:
             around = (element, *islice(element.iterancestors(), 5))
             if not any(_NOT_ITS_OWN.search(_names(one)) for one in around if one.tag not in ("body", "html")):
-                return True
+                return wanted <= numbers
     return False
 
 

@@ -110,6 +110,10 @@ def test_a_change_before_publication_is_none() -> None:
         ('<div class="comment"><span class="date">16 May 2025</span></div>', False),
         ('<div class="related"><time datetime="2025-05-16">16 May 2025</time></div>', False),
         (f'<div class="date">{"x" * 200} 16 May 2025</div>', False),
+        ('<p class="date">18 May 2025</p><article><p class="date">16 May 2025</p></article>', False),  # of a teaser
+        ('<p class="date">Written: 2025-05-18 15:03:16 / Updated: 2025-05-18 15:30:46</p>', False),
+        ('<p class="date">Written: 2025-05-16 15:03:30 / Updated: 2025-05-18 15:30:46</p>', True),
+        ('<p class="date">May 2025</p><time datetime="2025-05-16T08:30:00+02:00">Friday</time>', True),
         ("<p>Nothing.</p>", False),
     ],
 )
