@@ -206,6 +206,13 @@ def test_a_page_gives_headline_outlet_author_date_and_address() -> None:
     assert len(found.text.split("\n\n")) == 9
 
 
+def test_a_label_is_no_author() -> None:
+    label = '<div><span class="author">Datum</span> 16.05.2025</div>'
+    unsigned = page(body=label + PARAGRAPHS).replace('<meta name="author" content="Ann Lee">', "")
+    assert article(unsigned, "a.html").authors == ()
+    assert article(unsigned.replace("Datum", "Bo Ek"), "a.html").authors == ("Bo Ek",)
+
+
 def test_a_stated_time_of_day_keeps_its_zone() -> None:
     found = article(page('<meta property="article:published_time" content="2025-05-16T23:30:00-04:00">'), "a.htm")
     assert found.published == datetime(2025, 5, 16, 23, 30, tzinfo=timezone(timedelta(hours=-4)))
