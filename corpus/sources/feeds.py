@@ -21,7 +21,7 @@ def read(data: bytes, url: str, kind: str = "") -> Listing:
     """Whatever feedparser can make of it, which cleans it too. Raises NoListing."""
     import feedparser
 
-    said = {"content-location": url, **({"content-type": kind} if "charset" in kind.lower() else {})}
+    said = {"content-type": kind} if "charset" in kind.lower() else {}  # not where: ids would be made addresses with it
     # As a stream: bytes that are a file's name would be opened.
     found = feedparser.parse(io.BytesIO(data), response_headers=said)
     if not (found.entries or found.get("version")):
@@ -34,9 +34,9 @@ def read(data: bytes, url: str, kind: str = "") -> Listing:
 def _entry(one: Mapping[str, Any], base: str) -> Entry:
     said = dict(one)  # feedparser's own mapping has keys stand in for others
     name = said.get("id") if isinstance(said.get("id"), str) else ""
-    links = [said.get("feedburner_origlink"), *_links(said), name]
+    named = (web_address(said.get("feedburner_origlink"), base), *_links(said, base), web_address(name))
     return Entry(
-        url=next(filter(None, (web_address(one, base) for one in links)), ""),
+        url=next(filter(None, named), ""),
         title=short(_words(said, "title")),
         text=_text(said)[:MAX_ENTRY],
         published=_day(said, "published") or _day(said, "created") or _day(said, "updated"),
@@ -46,12 +46,13 @@ def _entry(one: Mapping[str, Any], base: str) -> Entry:
     )
 
 
-def _links(said: Mapping[str, Any]) -> Iterator[object]:
-    yield said.get("link")
+def _links(said: Mapping[str, Any], base: str) -> Iterator[str]:
+    """Without what is only its name, which is an address as it is or none."""
+    yield "" if said.get("guidislink") else web_address(said.get("link"), base)
     links = said.get("links")
     for one in links if isinstance(links, Sequence) else ():
         if one.get("rel", "alternate") == "alternate":
-            yield one.get("href")
+            yield web_address(one.get("href"), base)
 
 
 def _words(said: Mapping[str, Any], field: str) -> str:
@@ -66,30 +67,42 @@ def _words(said: Mapping[str, Any], field: str) -> str:
 
 def _text(said: Mapping[str, Any]) -> str:
     """The longest of what the entry says: some feeds have a summary, some the whole article, some both."""
-    contents = said.get("content")
-    parts = [_words(said, "summary")]
-    for one in contents if isinstance(contents, Sequence) else ():
-        value = one.get("value")
-        if isinstance(value, str):
-            parts.append(plain(value) if one.get("type") in _MARKUP else value)
+    listed = said.get("content")
+    contents = [one for one in (listed if isinstance(listed, Sequence) else ()) if isinstance(one.get("value"), str)]
+    parts = [plain(one["value"]) if one.get("type") in _MARKUP else one["value"] for one in contents]
+    if said.get("summary") not in [one["value"] for one in contents]:  # else it is one of them, its type forgotten
+        parts.append(_words(said, "summary"))
     return max(parts, key=len)
 
 
 def _day(said: Mapping[str, Any], field: str) -> str:
     """With the offset that the feed gives, where the date is written in one of the two usual ways; else in UTC."""
-    return _iso(said.get(field)) or _from_struct(said.get(f"{field}_parsed"))
+    value = said.get(field)
+    read = "" if isinstance(value, str) and value.strip().isdecimal() else _from_struct(said.get(f"{field}_parsed"))
+    when = _iso(value) or read
+    return "" if when == _NO_DAY else when
 
 
 def _iso(value: object) -> str:
     if not isinstance(value, str) or len(value) > 100:
         return ""
-    for parse in (parsedate_to_datetime, datetime.fromisoformat):
+    for parse in (parsedate_to_datetime, datetime.fromisoformat, _since_1970):
         try:
             when = parse(value.strip())
             return (when if when.tzinfo else when.replace(tzinfo=UTC)).isoformat()
         except (ValueError, OverflowError, TypeError):
             continue
     return ""
+
+
+_NO_DAY = "1970-01-01T00:00:00+00:00"  # what programs write that know none
+
+
+def _since_1970(value: str) -> datetime:
+    """Of seconds or milliseconds. Raises ValueError."""
+    if not re.fullmatch(r"[0-9]{10}(?:[0-9]{3})?", value):
+        raise ValueError(value)
+    return datetime.fromtimestamp(int(value[:10]), UTC)
 
 
 def _from_struct(value: object) -> str:

@@ -93,6 +93,52 @@ def test_rdf_and_cdf() -> None:
     assert [one.url for one in listing(CDF).entries] == ["https://n.example/cheese"]
 
 
+def test_an_atom_entry_without_a_summary_has_its_content_without_markup() -> None:
+    only = re.sub(r"<summary>.*</summary>", "", ATOM)
+    assert listing(only).entries[0].text == "All of it."
+    for field, kind in (("content:encoded", ""), ("content", ' type="html"')):
+        more = f"<{field}{kind}>&lt;p&gt;A &amp;lt; B.&lt;/p&gt;&lt;p&gt;Then.&lt;/p&gt;</{field}>"
+        atom = f'<feed xmlns="http://www.w3.org/2005/Atom"><entry><title>T</title>{more}</entry></feed>'
+        rss = RSS.format(f"<item><title>T</title>{more}</item>").replace(
+            "<rss ", '<rss xmlns:content="http://purl.org/rss/1.0/modules/content/" '
+        )
+        assert listing(atom if kind else rss).entries[0].text == "A < B.\n\nThen."
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ('<guid isPermaLink="false">abc-1</guid>', ""),
+        ("<guid>1</guid>", ""),
+        ("<guid>https://n.example/a</guid>", "https://n.example/a"),
+        ('<guid isPermaLink="false">https://n.example/a</guid>', "https://n.example/a"),
+        ("<guid>7</guid><link>/a</link>", "https://n.example/a"),
+    ],
+)
+def test_a_name_that_is_no_address_is_made_none(name: str, url: str) -> None:
+    assert listing(RSS.format(f"<item><title>T</title>{name}</item>")).entries[0].url == url
+    within = name.partition(">")[2].partition("<")[0]
+    atom = f'<feed xmlns="http://www.w3.org/2005/Atom"><entry><id>{within}</id></entry></feed>'
+    assert listing(atom).entries[0].url == ("" if "<link>" in name else url)
+
+
+@pytest.mark.parametrize(
+    ("said", "published"),
+    [
+        ("1747382400", "2025-05-16T08:00:00+00:00"),
+        ("1747382400000", "2025-05-16T08:00:00+00:00"),
+        ("17473824", ""),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", ""),
+        ("0", ""),
+        ("Fri, 16 May 25 08:00:00 +0530", "2025-05-16T08:00:00+05:30"),
+    ],
+)
+def test_no_day_is_made_of_a_number_that_is_none(said: str, published: str) -> None:
+    assert (
+        listing(RSS.format(f"<item><title>T</title><pubDate>{said}</pubDate></item>")).entries[0].published == published
+    )
+
+
 def test_json_feed() -> None:
     found = listing(json.dumps(JSON))
     assert found == Listing(
@@ -204,7 +250,7 @@ def test_any_feed_that_is_written_is_read_with_all_its_entries(items: list[tuple
 def test_any_sitemap_that_is_written_is_read(urls: list[str]) -> None:
     written = "".join(f"<url><loc>{escape(url)}</loc></url>" for url in urls)
     found = listing(f"<urlset>{written}</urlset>".encode())
-    wanted = [web_address(url) for url in urls if web_address(url)]
+    wanted = [web_address(url, URL) for url in urls if web_address(url, URL)]
     assert sorted(one.url for one in found.entries) == sorted(wanted)
 
 
