@@ -448,10 +448,10 @@ class _Public(httpcore.NetworkBackend):
             found = self._lookup(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
             raise httpcore.ConnectError(f"the name {host} has no address") from error
-        addresses = list(dict.fromkeys(str(one[4][0]) for one in found))[:ADDRESSES]
+        addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
         for one in addresses:
             self._admit(host, one)
-        return addresses
+        return addresses[:ADDRESSES]
 
     def _admit(self, host: str, address: str) -> None:
         known = ip_address(address.partition("%")[0])

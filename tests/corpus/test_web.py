@@ -268,12 +268,14 @@ def test_nothing_is_asked_of_an_address_that_is_not_public(server: Server, url: 
     assert server.asked == []
 
 
-def test_a_name_with_one_address_inside_is_not_asked_at_all(server: Server) -> None:
+@pytest.mark.parametrize("others", [1, 9])
+def test_a_name_with_one_address_inside_is_not_asked_at_all(server: Server, others: int) -> None:
     def lookup(host: str, port: int, **_: object) -> list[tuple[Any, ...]]:
-        return [(0, 0, 0, "", (one, port)) for one in ("127.0.0.1", "10.0.0.1")]
+        every = (*(f"127.0.0.{number}" for number in range(1, others + 1)), "10.0.0.1")
+        return [(0, 0, 0, "", (one, port)) for one in every]
 
     with pytest.raises(BadArticle, match=r"n\.example is 10\.0\.0\.1"):
-        fetch(f"http://n.example:{server.port}/", HERE, lookup=lookup)
+        fetch(f"http://n.example:{server.port}/", (ip_network("127.0.0.0/8"),), lookup=lookup)
     assert server.asked == []
 
 
