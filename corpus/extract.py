@@ -114,10 +114,12 @@ def _if_text(value: object) -> str:
 
 
 def _readable_date(value: object) -> datetime | None:
+    """As a page states it; None also for the first second of 1970, which is written where no day is known."""
     try:
-        return parse_date(value)
+        read = parse_date(value)
     except BadArticle:
         return None
+    return None if read and ":" in str(value) and read.timestamp() == 0 else read
 
 
 def _required(row: dict[str, object], field: str) -> str:

@@ -240,6 +240,14 @@ def test_a_wrong_meta_tag_is_not_believed_and_a_stray_byte_is_no_reason_to_doubt
     assert RUSSIAN in article(russian.encode() + b"<p>\xff</p>", "a.html").text
 
 
+@pytest.mark.parametrize(
+    ("said", "year"), [("1970-01-01T00:00:00Z", None), ("1970-01-01T01:00:00+01:00", None), ("1970-01-01", 1970)]
+)
+def test_the_first_second_of_1970_is_no_date_of_a_page(said: str, year: int | None) -> None:
+    found = article(page(f'<meta property="article:published_time" content="{said}">'), "a.html")
+    assert (found.published.year if found.published else None) == year
+
+
 def test_a_page_from_the_future_has_no_date() -> None:
     for stated in ("2999-01-01", "2999-01-01T10:00:00Z"):
         assert article(page(f'<meta property="article:published_time" content="{stated}">'), "a.html").published is None
