@@ -42,9 +42,10 @@ from retrieval.features import (
 )
 from retrieval.keywords import asked as asked_words
 from retrieval.models import Matrix
+from retrieval.people import goes_by_name, sex
 from retrieval.question import Question
 from retrieval.roles import asked_to_speak, is_speaker, roles, turned_round
-from retrieval.speaker import attribution
+from retrieval.speaker import attribution, leads, speaks
 
 JUDGED = 12  # passages that the cross-encoder reads a window of: most of what a warm question costs
 WINDOW = 360  # characters of it: about 75 tokens
@@ -196,7 +197,8 @@ class Evidence:
     picked: list[tuple[int, int]]  # (window, sentence of its passage)
     sentence_rows: Matrix  # (picked, SENTENCE_NAMES)
     turned: Vector  # (picked,) 1 where it tells of the one asked about as the other party
-    spoken: Vector  # (picked,) 1 where it has the words of the one whose words are asked for
+    spoken: Vector  # (picked,) 1 where it has the words of the one whose words are asked for, -1: somebody else's
+    shows: Vector  # (picked,) 1 where it shows the person whose words are asked for to speak or act; or none is
 
     @property
     def seen(self) -> list[Seen]:
@@ -260,8 +262,8 @@ class FittedReader:
             return -math.inf
         row = confidence_row(evidence, odds, chances, self._fitted.passage)
         known = float(row @ self._fitted.confidence[:-1] + self._fitted.confidence[-1])
-        spoken = float(evidence.spoken[int(np.argmax(odds))])  # what somebody says has no few words that answer
-        return known + _SPEAKS * spoken - _TURNED * misled(evidence, odds)
+        spoken = float(said(evidence)[int(np.argmax(odds))])  # what somebody says has no few words that answer
+        return known + spoken - _TURNED * misled(evidence, odds)
 
 
 def _from_their_words(who: Sequence[str], one: Seen) -> Span | None:
@@ -284,7 +286,10 @@ def arrange(weights: Vector, looked: Looked) -> Evidence:
     order = [*first.tolist(), *range(judged, len(looked.seen))]
     windows = [looked.windows[n] for n in first[:PASSAGES]]
     picked = [(p, s) for p, one in enumerate(windows) for s in range(one.first, one.last + 1)]
-    wanted = roles(looked.asked.text)
+    wanted, seen = roles(looked.asked.text), [one.seen for one in windows]
+    who = asked_to_speak(looked.asked.text)
+    person = goes_by_name(who, [one.passage.text for one in looked.seen])
+    spoken = spoken_by(who, person, seen, picked)
     return Evidence(
         asked=looked.asked,
         ranked=[looked.seen[n].found for n in order],
@@ -294,7 +299,8 @@ def arrange(weights: Vector, looked: Looked) -> Evidence:
         picked=picked,
         sentence_rows=sentence_features(looked.asked, windows, scores[first[:PASSAGES]].tolist(), picked),
         turned=np.array([turned_round(wanted, windows[p].seen.sentences[s]) for p, s in picked], np.float64),
-        spoken=spoken_by(asked_to_speak(looked.asked.text), [one.seen for one in windows], picked),
+        spoken=spoken,
+        shows=np.maximum(spoken, shown(who, seen, picked)) if person else np.ones(len(picked)),
     )
 
 
@@ -312,16 +318,49 @@ def sentence_odds(trees: Trees, evidence: Evidence) -> Vector:
     """Log odds that each sentence holds the answer."""
     rows = evidence.sentence_rows
     told = trees(rows) + _WORDS_TELL * (rows[:, SENTENCE_NAMES.index("coverage")] - 0.3)
-    return np.asarray(told + _SPEAKS * evidence.spoken - _TURNED * evidence.turned, np.float64)
+    return np.asarray(told + said(evidence) - _TURNED * evidence.turned, np.float64)
 
 
-def spoken_by(who: Sequence[str], seen: Sequence[Seen], picked: Sequence[tuple[int, int]]) -> Vector:
-    """(picked,) 1 where the article names the one asked about as the speaker of the sentence."""
+def said(evidence: Evidence) -> Vector:
+    """(picked,) log odds on top of a sentence, or off it, for who speaks in it."""
+    return np.where(evidence.spoken < 0, _TURNED, _SPEAKS) * evidence.spoken
+
+
+def spoken_by(who: Sequence[str], person: bool, seen: Sequence[Seen], picked: Sequence[tuple[int, int]]) -> Vector:
+    """(picked,) 1 where the article names the one asked about as the speaker of the sentence.
+
+    -1 where it names another, and a person was asked about, who says nothing in it. For a country or a company anybody
+    may speak.
+    """
+    is_theirs = is_person if person else is_speaker
     spoken = np.zeros(len(picked))
     for n, (p, s) in enumerate(picked if who else ()):
-        said = attribution(seen[p].passage.article.text, seen[p].passage.sentences[s])
-        spoken[n] = said is not None and is_speaker(who, said.speaker)
+        text, place = seen[p].passage.article.text, seen[p].passage.sentences[s]
+        found = attribution(text, place)
+        if found is not None and is_theirs(who, found.speaker):
+            spoken[n] = 1
+        elif found is not None and person:
+            spoken[n] = -1 * (not any(is_person(who, one) for one in speaks(text, place)))
     return spoken
+
+
+def is_person(who: Sequence[str], speaker: str) -> bool:
+    """Whether the article's words are for a person: by surname, but Melania Trump is not Donald Trump."""
+    sexes = {sex(name, (0, len(name))) for name in (" ".join(who), speaker)} - {""}
+    return is_speaker(who[-1:], speaker) and len(sexes) < 2
+
+
+def shown(who: Sequence[str], seen: Sequence[Seen], picked: Sequence[tuple[int, int]]) -> Vector:
+    """(picked,) 1 where a person may be the subject of a sentence, by name or as the "he" that it begins with."""
+    name = who[-1:]
+    has = [
+        [leads(one.passage.article.text, place, lambda word: is_speaker(name, word)) for place in one.passage.sentences]
+        for one in seen
+    ]
+    return np.array(
+        [has[p][s] or (s > 0 and has[p][s - 1] and bool(_PERSON.match(seen[p].sentences[s]))) for p, s in picked],
+        np.float64,
+    )
 
 
 def misled(evidence: Evidence, odds: Vector) -> bool:
@@ -333,17 +372,20 @@ def misled(evidence: Evidence, odds: Vector) -> bool:
 def run_chances(evidence: Evidence, odds: Vector) -> list[Run]:
     """Every possible quote, best first. Sentences are taken as independent, so that more of them hold more.
 
-    Which sentences belong to one is told by what they hold: who speaks picks a quote and does not cut it short.
+    Which sentences belong to one is told by what they hold: who speaks picks a quote and does not cut it short. Where
+    a person's words are asked for, one that only mentions them, or does not, is none.
     """
     chance = {place: logistic(float(one)) for place, one in zip(evidence.picked, odds, strict=True)}
-    holds = odds - _SPEAKS * evidence.spoken
+    holds = odds - _SPEAKS * np.maximum(evidence.spoken, 0)
+    shows = {place for place, one in zip(evidence.picked, evidence.shows, strict=True) if one > 0}
     alone = {place: logistic(float(one)) for place, one in zip(evidence.picked, holds, strict=True)}
     found = []
     for p, one in enumerate(evidence.seen):
         for first, last in runs(one):
             parts = [chance.get((p, s), 0.0) for s in range(first, last + 1)]
             each = [alone.get((p, s), 0.0) for s in range(first, last + 1)]
-            if min(each[0], each[-1]) > BELONGS * max(each) * (last > first):
+            theirs = any((p, s) in shows for s in range(first, last + 1))
+            if theirs and min(each[0], each[-1]) > BELONGS * max(each) * (last > first):
                 missed = math.prod(1 - part for part in parts)
                 found.append(Run(1 - missed - LENGTH_COST * (last - first), p, first, last))
     return sorted(found, key=lambda run: -run.chance)

@@ -25,6 +25,7 @@ _SPEAKS = re.compile(
     rf"\b{_AUX}\s+(?:the\s+)?(?P<who>[\w’'-]+(?:\s[\w’'.-]+){{0,3}}?)\s+(?:{'|'.join(_SPEAKING.split())})\b",
     re.IGNORECASE,
 )
+_ADVERB = re.compile(r"not|[a-z]{4,}ly")
 _WORD = re.compile(r"[\w’'-]+|[.;:!?]")
 _IRREGULAR = {
     "say": "said", "tell": "told", "give": "gave", "take": "took", "win": "won", "beat": "beat", "buy": "bought",
@@ -68,7 +69,8 @@ def turned_round(roles: Roles | None, sentence: str) -> bool:
 def asked_to_speak(question: str) -> tuple[str, ...]:
     """The words for the one whose words are asked for: ("joe", "Biden") of "what did joe Biden say?"; or none."""
     found = _SPEAKS.search(question)
-    return tuple(word for word in found["who"].split() if word.lower() not in _NOT_NAMES) if found else ()
+    words = found["who"].split() if found else ()
+    return tuple(word for word in words if word.lower() not in _NOT_NAMES and not _ADVERB.fullmatch(word))
 
 
 def is_speaker(who: Sequence[str], speaker: str) -> bool:

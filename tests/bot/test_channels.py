@@ -193,6 +193,11 @@ def test_the_words_of_the_one_asked_about_are_quoted(house: House, question: str
     assert answer.citations[0].quote.startswith(begins)
 
 
+def test_words_about_a_person_are_not_given_as_that_persons(house: House) -> None:
+    """Both Putin and what was said about him stand in the archive; what he said does not."""
+    assert not house.desk.ask(read_question("what did Putin say?", today=date(2025, 6, 1))).answered
+
+
 async def test_every_chat_shows_what_the_core_says(office: Office, drivers: Mapping[str, Starts]) -> None:
     """All at once, as `pullquote run` has them, so that the models read each question once."""
     failed: list[tuple[str, ...]] = []

@@ -28,7 +28,9 @@ from retrieval.features import (
     window,
 )
 from retrieval.keywords import asked
-from retrieval.reader import fitted_from_json, load_fitted, logistic, with_name
+from retrieval.people import goes_by_name
+from retrieval.reader import fitted_from_json, load_fitted, logistic, shown, spoken_by, with_name
+from retrieval.roles import asked_to_speak
 from tests.words import an_article
 
 TODAY = date(2025, 5, 26)
@@ -168,3 +170,52 @@ def test_odds_become_chances() -> None:
     assert logistic(0.0) == 0.5
     assert logistic(-1e9) == 0.0
     assert logistic(1e9) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "spoken", "shows"),
+    [
+        ("what did Brunner say?", "Mayor Ada Brunner said that the bridge is safe.", 1, True),
+        ("what did ada brunner say?", "“The bridge is safe,” Ms. Brunner said.", 1, True),
+        ("what did Ada Brunner say?", "“Brunner is wrong,” said Mayor Tom Park.", -1, False),
+        ("what did Ada Brunner say?", "Mayor Tom Park said that the bridge is safe.", -1, False),
+        ("what did Anna Brunner say?", "Tom Brunner said that the bridge is safe.", -1, True),  # her brother
+        ("what did Ada Brunner say?", "Ada Brunner told him that it is safe, Tom Park said.", 0, True),
+        ("what did Ada Brunner say?", "Ada Brunner opened the bridge.", 0, True),
+        ("what did Ada Brunner say?", "Tom Park met with Ada Brunner.", 0, False),
+        ("what did Ukraine say?", "“It is over,” said President Volodymyr Zelensky.", 0, False),  # he may speak for it
+        ("what did the mayor say?", "“It is safe,” said Ada Brunner.", 0, False),  # she may be the mayor
+        ("who opened the bridge?", "“It is safe,” said Ada Brunner.", 0, False),
+    ],
+)
+def test_another_persons_words_are_told_from_those_asked_for(
+    question: str, text: str, spoken: int, shows: bool
+) -> None:
+    [one] = seen(text)
+    who = asked_to_speak(question)
+    person = goes_by_name(who, [text, "Mayor Ada Brunner"])
+    assert spoken_by(who, person, [one], [(0, 0)]).tolist() == [spoken]
+    assert not person or shown(who, [one], [(0, 0)]).tolist() == [shows]
+
+
+def test_he_is_the_person_of_the_sentence_before() -> None:
+    [one] = seen("Tom Park opened the bridge on Friday. He praised those who built it.\n\nThe bridge is long.")
+    assert shown(("Tom", "Park"), [one], [(0, 0), (0, 1), (0, 2)]).tolist() == [1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("who", "is_person"),
+    [
+        (("Putin",), True),
+        (("putin",), True),
+        (("Tom", "Reed"), True),
+        (("Ukraine",), False),
+        (("White", "House"), False),
+        (("Norway",), False),
+        (("foreign", "minister"), False),
+        ((), False),
+    ],
+)
+def test_a_person_goes_by_a_first_name_or_a_title(who: tuple[str, ...], is_person: bool) -> None:
+    texts = ["Will Norway join?", "Then President Vladimir Putin spoke.", "The White House and Ukraine said no."]
+    assert goes_by_name(who, texts) is is_person

@@ -65,6 +65,8 @@ def test_any_text_will_do(question: str, sentence: str) -> None:
         ("what did Biden say about Taiwan?", "Joanne Ou", False),
         ("who killed the mayor?", "the mayor", False),  # nobody's words are asked for
         ("where did Russia attack?", "Russia", False),
+        ("Which team did Scully famously call games for?", "Scully", True),
+        ("Which of them did not want it?", "It was not wanted", False),
         ("", "", False),
     ],
 )
