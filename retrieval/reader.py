@@ -44,7 +44,7 @@ from retrieval.keywords import asked as asked_words
 from retrieval.models import Matrix
 from retrieval.people import goes_by_name, sex
 from retrieval.question import Question
-from retrieval.roles import asked_to_speak, is_speaker, roles, turned_round
+from retrieval.roles import Roles, asked_to_speak, is_speaker, of_another_nation, roles, turned_round
 from retrieval.speaker import attribution, leads, speaks
 
 JUDGED = 12  # passages that the cross-encoder reads a window of: most of what a warm question costs
@@ -196,7 +196,7 @@ class Evidence:
     windows: list[Window]  # the first PASSAGES of them
     picked: list[tuple[int, int]]  # (window, sentence of its passage)
     sentence_rows: Matrix  # (picked, SENTENCE_NAMES)
-    turned: Vector  # (picked,) 1 where it tells of the one asked about as the other party
+    turned: Vector  # (picked,) 1 where it tells of the one asked about as the other party, or of another nation's
     spoken: Vector  # (picked,) 1 where it has the words of the one whose words are asked for, -1: somebody else's
     shows: Vector  # (picked,) 1 where it shows the person whose words are asked for to speak or act; or none is
 
@@ -298,10 +298,14 @@ def arrange(weights: Vector, looked: Looked) -> Evidence:
         windows=windows,
         picked=picked,
         sentence_rows=sentence_features(looked.asked, windows, scores[first[:PASSAGES]].tolist(), picked),
-        turned=np.array([turned_round(wanted, windows[p].seen.sentences[s]) for p, s in picked], np.float64),
+        turned=np.array([_other_party(looked.asked.text, wanted, seen[p].sentences[s]) for p, s in picked], np.float64),
         spoken=spoken,
         shows=np.maximum(spoken, shown(who, seen, picked)) if person else np.ones(len(picked)),
     )
+
+
+def _other_party(question: str, wanted: Roles | None, sentence: str) -> bool:
+    return turned_round(wanted, sentence) or of_another_nation(question, sentence)
 
 
 @dataclass(frozen=True, slots=True)

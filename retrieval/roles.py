@@ -1,4 +1,4 @@
-"""Who did it to whom: whether a sentence tells of the one asked about as the other party, or has their words.
+"""Who did it to whom: whether a sentence tells of the one asked about as the other party, or of another nation's.
 
 "What did Ukraine demand?" shares every word with "Russia demanded that Ukraine withdraw", which answers another
 question. Word order alone tells, for active sentences in English; where it does not, nothing is said.
@@ -32,6 +32,10 @@ _IRREGULAR = {
     "sell": "sold", "send": "sent", "pay": "paid", "lose": "lost", "fight": "fought", "strike": "struck",
     "shoot": "shot", "hit": "hit", "meet": "met", "make": "made", "lead": "led", "leave": "left", "lend": "lent",
 }  # fmt: skip
+_NATIONAL = re.compile(  # Ukrainian, French; and few others
+    r"\b([A-Z][a-z]+(?:ian|[a-df-hj-z]an|ean|ish|ese|nch|raqi|aeli|stani|eek|zech|elsh|wiss|utch))\s([^\W\d_]{4,})"
+)
+_WIDE = frozenset("European African Asian American Christian Republican".split())  # a part of it may be named instead
 _NOT_NAMES = frozenset(
     "a an the in on at by for from to with after before when while as but and or if it he she they we i this that these"
     " those there his her their its our my".split()
@@ -64,6 +68,22 @@ def turned_round(roles: Roles | None, sentence: str) -> bool:
     words = _WORD.findall(sentence)
     places = [n for n, word in enumerate(words) if word.lower() in roles.forms]
     return bool(places) and all(_turned(roles, words, n) for n in places)
+
+
+def of_another_nation(question: str, sentence: str) -> bool:
+    """Whether a sentence has the Russian delegation where the Ukrainian one is asked about, and never names Ukraine."""
+    asked = _national(question)
+    told = _national(sentence) if asked else []
+    words = re.findall(r"[^\W\d_]+", sentence) if told else []
+    return any(
+        any(_same(noun, other) for _, other in told) and not any(_same(nation, word) for word in words)
+        for nation, noun in asked
+    )
+
+
+def _national(text: str) -> list[tuple[str, str]]:
+    found = (match.groups() for match in _NATIONAL.finditer(text))
+    return [(nation.lower(), noun.lower()) for nation, noun in found if nation not in _WIDE]
 
 
 def asked_to_speak(question: str) -> tuple[str, ...]:

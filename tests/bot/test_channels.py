@@ -198,6 +198,11 @@ def test_words_about_a_person_are_not_given_as_that_persons(house: House) -> Non
     assert not house.desk.ask(read_question("what did Putin say?", today=date(2025, 6, 1))).answered
 
 
+def test_another_nations_is_not_given_for_the_one_asked_about(house: House) -> None:
+    """Who led the Russian delegation stands in the archive; who led the Ukrainian one does not."""
+    assert not house.desk.ask(read_question("who led the Ukrainian delegation?", today=date(2025, 6, 1))).answered
+
+
 async def test_every_chat_shows_what_the_core_says(office: Office, drivers: Mapping[str, Starts]) -> None:
     """All at once, as `pullquote run` has them, so that the models read each question once."""
     failed: list[tuple[str, ...]] = []

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.roles import asked_to_speak, is_speaker, roles, turned_round
+from retrieval.roles import asked_to_speak, is_speaker, of_another_nation, roles, turned_round
 
 DEMAND = "what did Ukraine demand?"
 
@@ -46,9 +46,33 @@ def test_not_the_other_way_round(question: str, sentence: str) -> None:
     assert not turned_round(roles(question), sentence)
 
 
+@pytest.mark.parametrize(
+    ("question", "sentence", "another"),
+    [
+        ("who led the Ukrainian delegation?", "The Russian delegation was led by Vladimir Medinsky.", True),
+        ("who led the Turkish delegation?", "Russian delegations were led by Vladimir Medinsky.", True),
+        ("who is the German foreign minister?", "French Foreign Minister Catherine Colonna met him.", True),
+        ("who led the Russian delegation?", "The Russian delegation was led by Vladimir Medinsky.", False),
+        ("who led the Ukrainian delegation?", "The Russian delegation met that of Ukraine.", False),
+        ("who led the Ukrainian delegation?", "The delegation was led by Rustem Umerov.", False),
+        ("who led the delegation?", "The Russian delegation was led by Vladimir Medinsky.", False),
+        ("who led the Ukrainian delegation?", "Russian officials met the delegation.", False),
+        ("which European leader resigned?", "The Italian leader resigned.", False),  # Italy is in Europe
+        (
+            "who was the Japanese prime minister?",
+            "The then-Japanese Prime Minister met a British prime minister.",
+            False,
+        ),
+    ],
+)
+def test_what_is_another_nations(question: str, sentence: str, another: bool) -> None:
+    assert of_another_nation(question, sentence) is another
+
+
 @given(st.text(), st.text())
 def test_any_text_will_do(question: str, sentence: str) -> None:
     assert turned_round(roles(question), sentence) in (True, False)
+    assert of_another_nation(question, sentence) in (True, False)
     assert not turned_round(None, sentence)
 
 
