@@ -37,6 +37,7 @@ _DATELINE = re.compile(
 )
 _LINE_END = re.compile(r"\n+")
 _CLOSED = re.compile("[”»«\"]$|''$|„[^“]*“$")
+_ENDS = (".", "!", "?", ";", ":")
 _MARKS = (",", "—", "–", "-", "--")
 _BEFORE_CONTENT = words("that it a an the as in on to for of")
 _LEADING = SUBORDINATE | {"that", "but", "as", "said", "says"}  # a subject may follow
@@ -130,11 +131,13 @@ def leads(text: str, span: Span, is_meant: Callable[[str], bool]) -> bool:
 
 
 def _may_lead(row: Sequence[Token], n: int) -> bool:
-    """Looks at what stands before its titles and those named with it."""
+    """Looks at what stands before its titles and those named with it; "the mayor, Ann Lee." names an object again."""
+    closes = n + 1 == len(row) or row[n + 1].text in _ENDS
     farthest = max(n - LONGEST_NAME, 0)
     while n > farthest and _is_of_name(row[n - 1]):
         n -= 1
-    return n == 0 or row[n - 1].kind in ("mark", "quote") or row[n - 1].low in _LEADING
+    marked = n > 0 and row[n - 1].kind in ("mark", "quote")
+    return n == 0 or (marked and not closes) or row[n - 1].low in _LEADING
 
 
 def _is_of_name(token: Token) -> bool:

@@ -206,6 +206,7 @@ def test_a_hostile_text_takes_no_time(unit: str) -> None:
         ("On Friday, the mayor of Larkhaven said, Brunner called him.", True),
         ("He left because Mayor Brunner was late.", True),
         ("Tom Park met with Mayor Ada Brunner.", False),
+        ("He spoke with Tom Park and the mayor, Ada Brunner.", False),
         ("Tom Park told Brunner that he would stay.", False),
         ("A conversation between Tom Park and Ada Brunner is what the town needs.", False),
         ("“Brunner is wrong about the bridge,” said Tom Park.", False),
