@@ -200,8 +200,11 @@ class Conversation:
         """The answer; a follow-up is completed from `context`, or from the turn before. Raises BadQuestion."""
         text = line(text)
         last = _Turn(line(context), "", ()) if context else self._last
-        if not context and asks_who_said(text) and (again := self._again()):
-            return again if speaker(again.citation) else self._say(messages.NO_ONE_SPEAKER)
+        if not context and self._last and asks_who_said(text):
+            if not self._last.citations:
+                return self._say(messages.NOTHING_CITED)
+            if again := self._again():
+                return again if speaker(again.citation) else self._say(messages.NO_ONE_SPEAKER)
         whole = text  # where it is long, it leans on nothing and must not be cut
         if len(text) <= MAX_QUESTION:
             whole = complete(text, last.question if last else "", last.text if last else "")

@@ -144,6 +144,14 @@ def test_where_no_one_speaker_is_named_that_is_said(desk: Desk, conversation: Co
     assert len(desk.asked) == 1
 
 
+def test_after_a_refusal_nobody_said_it() -> None:
+    desk = Desk()
+    conversation = Conversation(desk, today=lambda: TODAY)
+    conversation.reply("what did Norway demand?")
+    assert conversation.reply("who said that?") == messages.NOTHING_CITED
+    assert len(desk.asked) == 1
+
+
 def test_what_adds_nothing_is_not_what_the_next_turn_leans_on(desk: Desk, conversation: Conversation) -> None:
     for said in ("what did Russia demand?", "why was that?", "when was that?"):
         conversation.reply(said)
