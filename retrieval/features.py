@@ -21,6 +21,7 @@ from retrieval.answer import Found
 from retrieval.crossencoder import Judged
 from retrieval.keywords import asked, stems
 from retrieval.models import Matrix
+from retrieval.nations import with_nations
 
 MOST_WORDS = 60  # of a quote, unless one sentence alone is longer
 MOST_SENTENCES = 3
@@ -131,7 +132,7 @@ class Seen:
         self.passage = found.stored.passage
         self.sentences = [self.passage.article.text[start:end] for start, end in self.passage.sentences]
         self.lists = [stems(sentence) for sentence in self.sentences]
-        self.sets = [frozenset(words) for words in self.lists]
+        self.sets = [with_nations(words) for words in self.lists]
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -139,7 +140,7 @@ class Seen:
 
     @cached_property
     def title(self) -> frozenset[str]:
-        return frozenset(stems(self.passage.article.title))
+        return with_nations(stems(self.passage.article.title))
 
 
 PASSAGE_NAMES = (

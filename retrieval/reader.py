@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from corpus.archive import Revision
 from corpus.article import Span
+from corpus.changes import stands
 from retrieval.answer import Found
 from retrieval.crossencoder import CrossEncoder
 from retrieval.differing import Reported, Statement, differing
@@ -41,11 +42,12 @@ from retrieval.features import (
     window,
 )
 from retrieval.keywords import asked as asked_words
+from retrieval.keywords import stems
 from retrieval.models import Matrix
 from retrieval.people import goes_by_name, sex
 from retrieval.question import Question
 from retrieval.roles import Roles, asked_to_speak, is_speaker, of_another_nation, roles, turned_round
-from retrieval.speaker import attribution, leads, speaks
+from retrieval.speaker import attribution, leads, quotations, speaks
 
 JUDGED = 12  # passages that the cross-encoder reads a window of: most of what a warm question costs
 WINDOW = 360  # characters of it: about 75 tokens
@@ -197,7 +199,7 @@ class Evidence:
     picked: list[tuple[int, int]]  # (window, sentence of its passage)
     sentence_rows: Matrix  # (picked, SENTENCE_NAMES)
     turned: Vector  # (picked,) 1 where it tells of the one asked about as the other party, or of another nation's
-    spoken: Vector  # (picked,) 1 where it has the words of the one whose words are asked for, -1: somebody else's
+    spoken: Vector  # (picked,) 1 where it has the words of the one asked about, or those asked about; -1: another's
     shows: Vector  # (picked,) 1 where it shows the person whose words are asked for to speak or act; or none is
 
     @property
@@ -289,7 +291,7 @@ def arrange(weights: Vector, looked: Looked) -> Evidence:
     wanted, seen = roles(looked.asked.text), [one.seen for one in windows]
     who = asked_to_speak(looked.asked.text)
     person = goes_by_name(who, [one.passage.text for one in looked.seen])
-    spoken = spoken_by(who, person, seen, picked)
+    spoken = np.maximum(spoken_by(who, person, seen, picked), of_quotation(looked.asked.text, seen, picked))
     return Evidence(
         asked=looked.asked,
         ranked=[looked.seen[n].found for n in order],
@@ -346,6 +348,12 @@ def spoken_by(who: Sequence[str], person: bool, seen: Sequence[Seen], picked: Se
         elif found is not None and person:
             spoken[n] = -1 * (not any(is_person(who, one) for one in speaks(text, place)))
     return spoken
+
+
+def of_quotation(question: str, seen: Sequence[Seen], picked: Sequence[tuple[int, int]]) -> Vector:
+    """(picked,) 1 where a sentence has the words of which a question asks, in quotation marks, who said them."""
+    asked = quotations(question) if _WHO_SAID.search(question) else []
+    return np.array([any(stands(one, seen[p].sentences[s]) for one in asked) for p, s in picked], np.float64)
 
 
 def is_person(who: Sequence[str], speaker: str) -> bool:
@@ -431,7 +439,9 @@ def _choice(evidence: Evidence, run: Run) -> Choice:
     if _WHO_SAID.search(evidence.asked.text):
         run = _told_by_one(evidence.asked, one, run)
     span = _span(one, with_name(one, run.first, run.last))
-    return Choice(one.found.stored.revision, span, run.chance, _words(evidence.windows[run.passage], run))
+    return Choice(
+        one.found.stored.revision, span, run.chance, answering(evidence.asked, evidence.windows[run.passage], run)
+    )
 
 
 def _told_by_one(asked: Asked, one: Seen, run: Run) -> Run:
@@ -444,11 +454,13 @@ def _told_by_one(asked: Asked, one: Seen, run: Run) -> Run:
     return run if best is None else replace(run, first=best, last=best)
 
 
-def _words(window: Window, run: Run) -> Span | None:
-    """The words of a quote that answer, where the model tells them from "no answer"."""
+def answering(asked: Asked, window: Window, run: Run) -> Span | None:
+    """The words of a quote that answer, where the model tells them from "no answer" and they are not the question's."""
     first, last = max(run.first, window.first), min(run.last, window.last)
     score, words = window.judged.answer((window.place(first)[0], window.place(last)[1]))
-    return window.words(words) if score > _BOLD else None
+    place = window.words(words)
+    text = window.seen.passage.article.text[slice(*place)]
+    return place if score > _BOLD and not asked.weights.keys() >= set(stems(text)) else None
 
 
 def with_name(one: Seen, first: int, last: int) -> Span:

@@ -103,7 +103,12 @@ class Said:
 
 def quotes(text: str) -> bool:
     """Whether it holds somebody's words in quotation marks, more than a mere term."""
-    return any(text.count(" ", *found.span()) >= A_FEW - 1 for found in _QUOTATION.finditer(text))
+    return bool(quotations(text))
+
+
+def quotations(text: str) -> list[str]:
+    """What it has in quotation marks, with them, but for mere terms."""
+    return [found[0] for found in _QUOTATION.finditer(text) if found[0].count(" ") >= A_FEW - 1]
 
 
 def attribution(text: str, span: Span, sure: float = SURE) -> Attribution | None:

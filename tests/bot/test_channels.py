@@ -185,6 +185,7 @@ def test_matrix_is_among_the_chats(drivers: Mapping[str, Starts]) -> None:
         ("what did Ukraine demand?", "Ukraine said that it rejected the terms outright"),
         ("what did the mayor say about the tram?", "“We stopped our last tram in 1967"),
         ("who said it was never a red card?", "“It was never a red card"),
+        ('who said "It was never a red card"?', "“It was never a red card"),
     ],
 )
 def test_the_words_of_the_one_asked_about_are_quoted(house: House, question: str, begins: str) -> None:

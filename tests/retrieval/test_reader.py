@@ -13,6 +13,7 @@ from corpus.archive import FOREVER, Revision, StoredPassage
 from corpus.article import Span
 from corpus.passages import passages
 from retrieval.answer import Found
+from retrieval.crossencoder import Judged
 from retrieval.features import (
     CONFIDENCE_NAMES,
     MOST_WORDS,
@@ -21,6 +22,7 @@ from retrieval.features import (
     SENTENCE_NAMES,
     Asked,
     Seen,
+    Window,
     coverage,
     passage_features,
     runs,
@@ -29,7 +31,17 @@ from retrieval.features import (
 )
 from retrieval.keywords import asked
 from retrieval.people import goes_by_name
-from retrieval.reader import fitted_from_json, load_fitted, logistic, shown, spoken_by, with_name
+from retrieval.reader import (
+    Run,
+    answering,
+    fitted_from_json,
+    load_fitted,
+    logistic,
+    of_quotation,
+    shown,
+    spoken_by,
+    with_name,
+)
 from retrieval.roles import asked_to_speak
 from tests.words import an_article
 
@@ -153,6 +165,42 @@ def test_the_window_is_the_run_that_shares_most_with_the_question(most: int, exp
     [one] = seen(text)
     first, last = window(apart("what did Russia demand?"), one.sets, one.passage.sentences, most)
     assert (first, last) == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence"),
+    [
+        ("what did Russia demand?", "Sources described the new Russian demands as extreme."),
+        ("what did the Russian delegation want?", "Russia wants four regions, the delegation said."),
+        ("what did the Netherlands propose?", "The Dutch proposal was withdrawn."),
+    ],
+)
+def test_a_nation_is_meant_by_what_is_its_own(question: str, sentence: str) -> None:
+    text = f"The committee met in the town hall again. {sentence} Trump wants to meet the president of Russia."
+    [one] = seen(text)
+    assert window(apart(question), one.sets, one.passage.sentences, len(sentence)) == (1, 1)
+    assert coverage(apart(question), one.sets[1]) == 1
+
+
+def test_words_in_quotation_marks_are_looked_for_where_it_is_asked_who_said_them() -> None:
+    [one] = seen("The match was long. “It was never a red card, and all saw it,” Hale said. It was a card.")
+    picked = [(0, 0), (0, 1), (0, 2)]
+    assert of_quotation("who said 'It was never a red card.'?", [one], picked).tolist() == [0, 1, 0]
+    assert of_quotation("who said “It was ever a red card”?", [one], picked).tolist() == [0, 0, 0]
+    assert of_quotation("who said it was never a red card?", [one], picked).tolist() == [0, 0, 0]
+    assert of_quotation("why was “it was never a red card” wrong?", [one], picked).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("question", "words"), [("who replaced Boris Johnson?", ""), ("who is the prime minister?", "Boris Johnson")]
+)
+def test_words_of_the_question_are_not_its_answer(question: str, words: str) -> None:
+    text = "Boris Johnson left."
+    [one] = seen(text)
+    places, best = [(0, 5), (6, 13), (14, 18)], np.array([5, 0, 0], np.float32)
+    read = Window(one, 0, 0, Judged(0.0, 0.0, places, best, best[[1, 0, 2]], best))
+    span = answering(apart(question), read, Run(1.0, 0, 0, 0))
+    assert (text[slice(*span)] if span else "") == words
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=9), st.integers(1, 900), st.data())

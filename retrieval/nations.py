@@ -1,0 +1,44 @@
+"""Countries and the words for what is theirs: a question about Russia is answered by Russian demands too.
+
+The cross-encoder and the embeddings know; what counts shared words does not. Only what means the country: no languages,
+no faiths, and not "American", which is more often only where something happens.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from retrieval.keywords import stems
+
+_NATIONS = (
+    "Afghanistan Afghan, Albania Albanian, Algeria Algerian, Argentina Argentine Argentinian, Armenia Armenian, "
+    "Australia Australian, Austria Austrian, Azerbaijan Azerbaijani Azeri, Bangladesh Bangladeshi, Belarus "
+    "Belarusian, Belgium Belgian, Bolivia Bolivian, Bosnia Bosnian, Brazil Brazilian, Britain British Briton, "
+    "Bulgaria Bulgarian, Cambodia Cambodian, Cameroon Cameroonian, Canada Canadian, Chile Chilean, China Chinese, "
+    "Colombia Colombian, Croatia Croatian, Cuba Cuban, Cyprus Cypriot, Denmark Danish Dane, Ecuador Ecuadorian, "
+    "Egypt Egyptian, Estonia Estonian, Ethiopia Ethiopian, Europe European, Finland Finnish Finn, France French, "
+    "Georgia Georgian, Germany German, Ghana Ghanaian, Greece Greek, Guatemala Guatemalan, Haiti Haitian, Honduras "
+    "Honduran, Hungary Hungarian, Iceland Icelandic, India Indian, Indonesia Indonesian, Iran Iranian, Iraq Iraqi, "
+    "Ireland Irish, Israel Israeli, Italy Italian, Jamaica Jamaican, Japan Japanese, Jordan Jordanian, Kazakhstan "
+    "Kazakh, Kenya Kenyan, Kosovo Kosovar, Kuwait Kuwaiti, Latvia Latvian, Lebanon Lebanese, Libya Libyan, "
+    "Lithuania Lithuanian, Malaysia Malaysian, Mali Malian, Mexico Mexican, Moldova Moldovan, Morocco Moroccan, "
+    "Myanmar Burma Burmese, Nepal Nepalese Nepali, Netherlands Dutch, Nicaragua Nicaraguan, Nigeria Nigerian, "
+    "Norway Norwegian, Pakistan Pakistani, Palestine Palestinian, Panama Panamanian, Peru Peruvian, Philippines "
+    "Philippine Filipino, Poland Polish, Portugal Portuguese, Qatar Qatari, Romania Romanian, Russia Russian, "
+    "Rwanda Rwandan, Scotland Scottish Scots, Senegal Senegalese, Serbia Serbian Serb, Singapore Singaporean, "
+    "Slovakia Slovak, Slovenia Slovenian, Somalia Somali, Spain Spanish, Sudan Sudanese, Sweden Swedish Swede, "
+    "Switzerland Swiss, Syria Syrian, Taiwan Taiwanese, Tanzania Tanzanian, Thailand Thai, Tunisia Tunisian, Turkey "
+    "Turkish Turk, Uganda Ugandan, Ukraine Ukrainian, Uruguay Uruguayan, Venezuela Venezuelan, Vietnam Vietnamese, "
+    "Wales Welsh, Yemen Yemeni, Zambia Zambian, Zimbabwe Zimbabwean"
+)
+
+
+def with_nations(words: Iterable[str]) -> frozenset[str]:
+    """Stems, and with a country's or a people's word the others of that country."""
+    same = _same()
+    return frozenset(one for word in words for one in same.get(word, (word,)))
+
+
+@lru_cache(maxsize=1)
+def _same() -> dict[str, frozenset[str]]:
+    groups = [frozenset(stems(group)) for group in _NATIONS.split(",")]
+    return {word: group for group in groups for word in group}
