@@ -26,6 +26,7 @@ from retrieval.answer import Answer
 OURS = "pq:"  # in front of what our buttons keep
 QUIET = discord.AllowedMentions.none()
 NONCE = 25  # characters, at most, of what tells two messages of ours apart
+REVOKED = 4004  # the gateway's code for a token that it does not know
 log = logging.getLogger("pullquote.discord")
 
 T = TypeVar("T")
@@ -250,4 +251,7 @@ async def serve(office: Office, settings: Settings, stop: asyncio.Event) -> None
         tasks[1].cancel()
         await bot.porter.finish()
         await bot.close()
-        await tasks[0]  # raises what ended it, where that was not us
+        try:
+            await tasks[0]  # raises what ended it, where that was not us
+        except discord.ConnectionClosed as error:
+            raise BadSettings(messages.BAD_DISCORD_TOKEN if error.code == REVOKED else messages.NO_DISCORD) from error

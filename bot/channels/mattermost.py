@@ -264,7 +264,10 @@ class Desk:
         return web.json_response(reply)
 
     async def listen(self, token: str) -> None:
-        """Hears what happens, for ever; comes back with patience where the connection breaks."""
+        """Hears what happens, for ever; comes back with patience where the connection breaks.
+
+        Raises BadSettings where the token was revoked, of which the server says nothing but that it hangs up.
+        """
         failed = 0
         while True:
             try:
@@ -273,8 +276,12 @@ class Desk:
                     async for one in socket:
                         failed = 0
                         self._on_event(one)
-            except (aiohttp.ClientError, TimeoutError) as error:
+                log.info("The server closed the connection.")
+                await self._client.call("GET", "users/me")
+            except (aiohttp.ClientError, TimeoutError, Away) as error:
                 log.warning("The connection broke: %s", error)
+            except TooLate as error:
+                raise BadSettings(messages.BAD_MATTERMOST_TOKEN) from error
             await asyncio.sleep(PAUSES[min(failed, len(PAUSES) - 1)])
             failed += 1
 
@@ -354,4 +361,4 @@ async def serve(office: Office, settings: Settings, stop: asyncio.Event) -> None
         finally:
             watching.cancel()
             listening_on.cancel()
-        await desk.porter.finish()
+            await desk.porter.finish()

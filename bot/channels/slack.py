@@ -96,10 +96,12 @@ PROMPTS = 4  # suggested; Slack takes no more
 PROMPT = 60  # units of a headline in one
 PATH = "/slack/events"
 SHORTCUT = "check_quotation"
-LATER = {"ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
+REVOKED = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"}
+CHECK = 300  # seconds between two looks whether the token still counts: of an app that was removed Slack says nothing
+LATER = {"ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout", *REVOKED}
 HARMLESS = {  # refusals after which there is nothing left to do: who was answered is gone, or has put the bot out
     *("not_in_channel", "channel_not_found", "is_archived", "message_not_found", "cant_update_message"),
-    *("cant_delete_message", "edit_window_closed", "user_not_found", "account_inactive", "restricted_action"),
+    *("cant_delete_message", "edit_window_closed", "user_not_found", "restricted_action"),
 }
 log = logging.getLogger("pullquote.slack")
 
@@ -741,18 +743,37 @@ async def opened(office: Office, settings: Settings) -> AsyncIterator[tuple[Asyn
         yield app, desk
 
 
-async def serve(office: Office, settings: Settings, stop: asyncio.Event) -> None:
+async def serve(office: Office, settings: Settings, stop: asyncio.Event, check: float = CHECK) -> None:
     """Until `stop` is set; what is in hand then is finished. Raises BadSettings."""
     if not (settings.slack_app_token or settings.slack_signing_secret):
         raise BadSettings(messages.NO_SLACK_WAY)
     async with opened(office, settings) as (app, desk):
         await desk.resume()  # before anything new can come, or that would be taken for a rest too
-        watching = asyncio.create_task(desk.watch())
-        async with _socket(app, settings) if settings.slack_app_token else _http(app, settings):
-            await stop.wait()
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
-        await desk.finish()
+        watching, stopping = asyncio.create_task(desk.watch()), asyncio.create_task(stop.wait())
+        checking = asyncio.create_task(_checked(app.client, check))
+        try:
+            async with _socket(app, settings) if settings.slack_app_token else _http(app, settings):
+                await asyncio.wait({stopping, checking}, return_when=asyncio.FIRST_COMPLETED)
+        finally:  # also where it could not listen: what is in hand still needs the connection
+            for task in (watching, stopping, checking):
+                task.cancel()
+            await asyncio.gather(watching, stopping, return_exceptions=True)
+            await desk.finish()
+        with suppress(asyncio.CancelledError):
+            await checking
+
+
+async def _checked(client: AsyncWebClient, seconds: float) -> None:
+    """For ever. Raises BadSettings once the token was revoked."""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await client.auth_test()
+        except SlackApiError as error:
+            if _why(error) in REVOKED:
+                raise BadSettings(messages.BAD_SLACK_TOKEN) from error
+        except (aiohttp.ClientError, TimeoutError):
+            log.info("Slack cannot be reached.")
 
 
 @asynccontextmanager

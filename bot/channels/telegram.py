@@ -7,7 +7,9 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from html import escape
+from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -38,6 +40,7 @@ from telegram.error import (
 )
 from telegram.ext import AIORateLimiter, Application, ApplicationBuilder, BaseUpdateProcessor, TypeHandler
 from telegram.helpers import create_deep_linked_url
+from telegram.request import HTTPXRequest
 
 from bot import messages
 from bot.conversation import (
@@ -61,7 +64,7 @@ from bot.conversation import (
 )
 from bot.length import FIELD, around, cut, on_the_web, units
 from bot.notices import Later, Unpostable, watch
-from bot.reception import Asked, Seats, Turns, answered, noted, pressed
+from bot.reception import Asked, Seats, Turns, answered, noted, pressed, until_stopped
 from bot.settings import BadSettings, Settings
 from bot.store import Store
 from bot.watchlist import Place
@@ -329,6 +332,20 @@ class Patient(AIORateLimiter):
                     raise
                 log.warning("%s failed (%s); next try in %d s", endpoint, error, pause)
                 await asyncio.sleep(pause)
+
+
+class Polling(HTTPXRequest):
+    """How updates are fetched. The library ends that in silence where the token was revoked; this knows of it."""
+
+    def __init__(self) -> None:
+        super().__init__(connection_pool_size=1)
+        self.revoked = asyncio.Event()
+
+    async def do_request(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
+        status, body = await super().do_request(*args, **kwargs)
+        if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND):
+            self.revoked.set()
+        return status, body
 
 
 class Order(BaseUpdateProcessor):
@@ -628,13 +645,17 @@ def _harmless() -> Iterator[None]:
             raise
 
 
-def application(office: Office, token: str, api: str = "", *, watching: bool = False) -> App:
+def application(
+    office: Office, token: str, api: str = "", *, watching: bool = False, polling: Polling | None = None
+) -> App:
     """The bot, ready to be run. `api`: the address of another Bot API server, without /bot. `watching`: it speaks
     unasked too, from `post_init` to `post_stop`, or to `post_shutdown` where it could not start.
     """
     inbox, seats = Inbox(office.store, token.partition(":")[0]), Seats(office.seats)
     tasks: list[asyncio.Task[None]] = []
     builder = ApplicationBuilder().token(token).rate_limiter(Patient(max_retries=3)).job_queue(None)
+    if polling:
+        builder = builder.get_updates_request(polling)
     if api:
         builder = builder.base_url(f"{api.rstrip('/')}/bot").base_file_url(f"{api.rstrip('/')}/file/bot")
 
@@ -671,22 +692,22 @@ def run(office: Office, settings: Settings, webhook: str = "", port: int = 8443)
     """Until it is stopped. Raises BadSettings where Telegram does not know the token or cannot be reached."""
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", level=logging.INFO)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # its lines hold the token
+    if not webhook:
+        asyncio.run(until_stopped([partial(serve, office, settings)]))
+        return
     token = settings.telegram_token.get_secret_value() if settings.telegram_token else ""
-    app = application(office, token, settings.telegram_api, watching=True)
+    app, path = application(office, token, settings.telegram_api, watching=True), urlsplit(webhook).path.lstrip("/")
+    secret = secrets.token_urlsafe(32)
     with _foreseen(webhook):
-        if webhook:
-            path = urlsplit(webhook).path.lstrip("/")
-            secret = secrets.token_urlsafe(32)
-            app.run_webhook("0.0.0.0", port, path, webhook_url=webhook, secret_token=secret, allowed_updates=UPDATES)
-        else:
-            app.run_polling(allowed_updates=UPDATES, bootstrap_retries=3)
+        app.run_webhook("0.0.0.0", port, path, webhook_url=webhook, secret_token=secret, allowed_updates=UPDATES)
 
 
 async def serve(office: Office, settings: Settings, stop: asyncio.Event) -> None:
     """By polling, until `stop` is set; what came before is answered first. Raises BadSettings as `run` does."""
     logging.getLogger("httpx").setLevel(logging.WARNING)  # its lines hold the token
     token = settings.telegram_token.get_secret_value() if settings.telegram_token else ""
-    app = application(office, token, settings.telegram_api, watching=True)
+    polling = Polling()
+    app = application(office, token, settings.telegram_api, watching=True, polling=polling)
     with _foreseen():
         async with app, AsyncExitStack() as ends:
             if app.post_stop:
@@ -697,8 +718,11 @@ async def serve(office: Office, settings: Settings, stop: asyncio.Event) -> None
             ends.push_async_callback(app.stop)
             if app.updater:
                 await app.updater.start_polling(allowed_updates=UPDATES, bootstrap_retries=3)
-                ends.push_async_callback(app.updater.stop)
-            await stop.wait()
+                ends.push_async_callback(app.updater.stop)  # raises InvalidToken where that ended it
+            ending = [asyncio.ensure_future(stop.wait()), asyncio.ensure_future(polling.revoked.wait())]
+            await asyncio.wait(ending, return_when=asyncio.FIRST_COMPLETED)
+            for one in ending:
+                one.cancel()
 
 
 @contextmanager
