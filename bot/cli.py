@@ -7,7 +7,7 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -840,7 +840,7 @@ def _serve(channels: Sequence[Channel], sample: bool) -> None:
         from bot.keeper import admins, office, rules
         from bot.newsroom import Newsroom
         from bot.notices import tell_admins
-        from bot.reception import until_stopped
+        from bot.reception import Start, going_on, until_stopped
         from bot.store import NAME, open_store
 
         _answering(house)
@@ -848,10 +848,12 @@ def _serve(channels: Sequence[Channel], sample: bool) -> None:
         newsroom = Newsroom(house, tell=partial(tell_admins, store.watchlist, admins(settings)))
         logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", level=logging.INFO)
         try:
-            starts: list[Callable[[asyncio.Event], Coroutine[Any, Any, None]]] = [
+            starts: list[Start] = [
                 partial(serve, office(house, store, rules(settings, one.settings or one.name)), settings)
                 for one, serve in served
             ]
+            if len(starts) > 1:
+                starts = [going_on(one.name, start) for (one, _), start in zip(served, starts, strict=True)]
             if visits:
                 starts.append(newsroom.serve)
             asyncio.run(until_stopped(starts))

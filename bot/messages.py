@@ -197,7 +197,13 @@ NO_CHANNEL = (
     "PULLQUOTE_MATRIX_HOMESERVER, PULLQUOTE_MATTERMOST_TOKEN, PULLQUOTE_DISCORD_TOKEN or PULLQUOTE_HOOK_TOKENS; "
     "see: pullquote settings"
 )
+UNFORESEEN = "It ended with an error that nobody foresaw."
 UNREADABLE_ENV = "The file .env cannot be read. Save it as UTF-8 text that this user may read."
+
+
+def not_running(channel: str, why: str, seconds: float) -> str:
+    """Of one channel beside others."""
+    return f"{channel} is NOT RUNNING: {why} Next try in {seconds:.0f} s; the other channels go on."
 
 
 def bad_webhook(url: str, why: str) -> str:

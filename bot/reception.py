@@ -3,8 +3,10 @@ messages, one reply to each message, and a program that ends when it is told to.
 """
 
 import asyncio
+import logging
 import re
 import signal
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -13,12 +15,17 @@ from weakref import WeakValueDictionary
 
 from bot import messages
 from bot.conversation import RIGHT, WRONG, Office, Person, Reply, Shown, Stored
+from bot.settings import BadSettings
 from bot.watchlist import Kept, Place
 from retrieval.answer import Answer
 
 KEPT = ("/add", "/forget", "/status")  # an administrator's, which may take long
 WIDEST = 50  # times that more context may be asked for
+AGAIN = (30.0, 120.0, 600.0)  # seconds until a chat that failed is tried again, beside others
+log = logging.getLogger("pullquote.run")
+
 T = TypeVar("T")
+Start = Callable[[asyncio.Event], Awaitable[None]]  # works until the event is set
 _INVITED = re.compile(r"start [\w-]{11}", re.IGNORECASE)
 _COMMAND = re.compile(
     r"help|new|sources|export|status|feedback|invite|(?:since|until)(?: \d{4}-\d{2}-\d{2})?|outlet(?: .+)?"
@@ -172,7 +179,28 @@ def _kept(office: Office, answer: str, number: int) -> Kept | None:
     return Kept(mark.url, mark.revision, mark.start, mark.end, mark.digest)
 
 
-async def until_stopped(starts: Sequence[Callable[[asyncio.Event], Awaitable[None]]]) -> None:
+def going_on(name: str, start: Start, again: Sequence[float] = AGAIN) -> Start:
+    """Begins again where it fails, and says so in the log: one chat out of reach must not end the others."""
+
+    async def started(stop: asyncio.Event) -> None:
+        failed = 0
+        while not stop.is_set():
+            begun = time.monotonic()
+            try:
+                return await start(stop)
+            except Exception as error:
+                failed = 1 if time.monotonic() - begun > again[-1] else failed + 1
+                pause = again[min(failed, len(again)) - 1]
+                foreseen = isinstance(error, BadSettings)
+                why = str(error) if foreseen else messages.UNFORESEEN
+                log.error("%s", messages.not_running(name, why, pause), exc_info=None if foreseen else error)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), pause)
+
+    return started
+
+
+async def until_stopped(starts: Sequence[Start]) -> None:
     """Runs all until SIGTERM or Ctrl-C, or until one fails: then the others finish what they have in hand.
 
     Raises what that one raised.
