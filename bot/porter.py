@@ -76,6 +76,10 @@ class Platform(Protocol):
     async def edit(self, heard: Heard, message: str, reply: Reply, answer: str) -> None: ...
     async def delete(self, heard: Heard, message: str) -> None: ...
     async def show_working(self, heard: Heard) -> None: ...
+    async def groups(self, person: str, place: Place) -> frozenset[str]:
+        """Those that the person is in now and there, as the settings write them."""
+        ...
+
     async def tell_admin(self, admin: str, note: str) -> None: ...
 
 
@@ -195,7 +199,7 @@ class Porter:
         return await self._seats.work(lambda: pressed(self._office, who, *press))
 
     async def person(self, person: str, place: Place) -> Person:
-        return Person(person, place.chat, place.topic)
+        return Person(person, place.chat, place.topic, groups=await self._platform.groups(person, place))
 
     async def post(self, place: Place, what: Shown | str, language: str, key: str, again: bool) -> str:
         """The platforms that know `key` keep one of two messages with it. An administrator need not have written."""

@@ -63,6 +63,8 @@ class Discord:
         self.typed = 0
         self.limited = 0
         self.duplicated = False
+        self.roles: dict[int, list[str]] = {2: ["77"]}  # by user
+        self.left: set[int] = set()  # who is no longer in the server
         self._nonces: dict[str, Post] = {}
         self._interactions: dict[str, Post] = {}
         self._links: dict[web.WebSocketResponse, Any] = {}
@@ -147,6 +149,8 @@ class Discord:
                 return self._user(ME)
             case "GET", ["users", user]:
                 return self._user(int(user))
+            case "GET", ["guilds", _, "members", user] if int(user) not in self.left:
+                return self._member(int(user))
             case "GET", ["oauth2", "applications", "@me"]:
                 known: Json = {
                     "id": str(ME),
@@ -357,10 +361,9 @@ class Discord:
         return {**known, "bot": user in (ME, OTHER_BOT)}
 
     def _member(self, user: int) -> Json:
-        roles = ["77"] if user == 2 else []
         return {
             "user": self._user(user),
-            "roles": roles,
+            "roles": self.roles.get(user, []),
             "joined_at": NOW,
             "deaf": False,
             "mute": False,

@@ -20,6 +20,7 @@ from bot.markdown import DISCORD, render
 from bot.porter import Away, Heard, Porter, TooLate, Work
 from bot.reception import VOTES, Asked, buttons, command, read_press
 from bot.settings import BadSettings, Settings
+from bot.watchlist import Place
 from corpus.article import line
 from retrieval.answer import Answer
 
@@ -166,6 +167,18 @@ class Bot(discord.Client):
 
     async def show_working(self, heard: Heard) -> None:
         await _foreseen(self.http.send_typing(heard.place))
+
+    async def groups(self, person: str, place: Place) -> frozenset[str]:
+        """Roles in the channel's server, asked for where they count: who has left it has none."""
+        if self._office.rules.access == "open" or person == place.chat:
+            return frozenset()
+        try:
+            channel = self.get_channel(int(place.id)) or await _foreseen(self.fetch_channel(int(place.id)))
+            guild = getattr(channel, "guild", None)
+            member = await _foreseen(guild.fetch_member(int(person.partition(":")[2]))) if guild else None
+        except TooLate:
+            return frozenset()
+        return frozenset(str(one.id) for one in member.roles) if member else frozenset()
 
     async def tell_admin(self, admin: str, note: str) -> None:
         user = await _foreseen(self.fetch_user(int(admin)))

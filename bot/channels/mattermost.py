@@ -21,6 +21,7 @@ from bot.markdown import MATTERMOST, render
 from bot.porter import Away, Heard, Porter, TooLate, Work, shows_citation
 from bot.reception import Asked, Press, buttons, command, read_press
 from bot.settings import BadSettings, Settings
+from bot.watchlist import Place
 from corpus.article import line
 from corpus.sources.files import MAX_DOCUMENT
 from retrieval.answer import Answer
@@ -219,6 +220,10 @@ class Desk:
     async def show_working(self, heard: Heard) -> None:
         body = {"channel_id": heard.place, "parent_id": heard.thread}
         await self._client.call("POST", "users/me/typing", body)
+
+    async def groups(self, person: str, place: Place) -> frozenset[str]:
+        """The settings name none here."""
+        return frozenset()
 
     async def tell_admin(self, admin: str, note: str) -> None:
         channel = await self._client.call("POST", "channels/direct", [self._me["id"], admin])

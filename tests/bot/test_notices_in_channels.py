@@ -334,3 +334,27 @@ async def test_discord_is_told_in_reply_to_the_answer_after_a_restart(bot: Desks
         assert shown[2].seen.plain.replace("\u200b", "").startswith(f"A correction to my answer to “{STORM}”:")
         assert "New on a question followed here" in shown[3].seen.plain
     Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = kept
+
+
+async def test_discord_decides_access_by_the_roles_that_somebody_has_now(bot: Desks) -> None:
+    """Boris has the role, Ada had it, Cleo has left."""
+    kept = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY  # of the whole process
+    bot.set(rules=replace(bot.office.rules, access="list", allowed=frozenset({"77"})))
+    async with discord_api.Discord().serving() as server:
+        settings = Settings(discord_api=server.url, discord_token=SecretStr(server.token))
+        server.roles = {user: ["77"] for user in (1, 2, 3)}
+        async with served(discord_channel.serve, bot, settings, lambda: server.connected):
+            asked = {
+                user: await server.ask(discord_api.ROOM, user, f"<@{discord_api.ME}> {STORM}") for user in (1, 2, 3)
+            }
+            await server.ask(discord_api.ROOM, 2, f"<@{discord_api.ME}> follow {STORM}")
+        server.roles[1], server.left = [], {3}
+        bot.put(report(NOW, seen=20), report("Now 45,000 homes lost power.", 2))
+        async with served(discord_channel.serve, bot, settings, lambda: server.connected):
+            await slack_api.until(lambda: len(server.shown(discord_api.ROOM)) == 6)
+            await asyncio.sleep(0.3)
+        told = server.shown(discord_api.ROOM)[4:]
+    assert [one.reply_to for one in told] == [asked[2].id, 0]
+    assert "A correction to my answer" in told[0].content
+    assert "New on a question followed here" in told[1].content
+    Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = kept
