@@ -110,6 +110,7 @@ COMMANDS = {
 OURS = {*COMMANDS, "start", "add", "forget", "status", "feedback", "invite"}
 log = logging.getLogger("pullquote.telegram")
 
+NO_JOIN = "\u200b"  # no width; keeps "@" and a name behind it from calling somebody
 T = TypeVar("T")
 App = Application[Any, Any, Any, Any, Any, Any]
 
@@ -184,7 +185,7 @@ def render(reply: Reply, language: str = "", answer: str = "", bot: str = "") ->
         return Message("\n".join(_headline(one) for one in reply.revisions))
     if isinstance(reply, Export):
         return _exported(reply, language, bot)
-    return Message("" if isinstance(reply, End) else escape(cut(reply, LONGEST), quote=False))
+    return Message("" if isinstance(reply, End) else escape(cut(_apart(reply), LONGEST), quote=False))
 
 
 def _shown(shown: Shown, language: str) -> Message:
@@ -194,11 +195,8 @@ def _shown(shown: Shown, language: str) -> Message:
     if shown.count > 1:
         foot.append(messages.say(messages.SOURCE_OF, language, number=shown.number, count=shown.count))
     foot += [messages.say(messages.DIFFER, language)] if shown.differing else []
-    quote = shown.citation.quote
-    twice = sum(map(units, (*head, *foot))) + 2 * units(quote) + 4 * FIELD <= LONGEST
     tail = [(cut(line, FIELD), url) for line, url in reports(shown, language)]
-    said = [_bold(quote, shown.citation.words)] if twice else []
-    html = _cited(shown.citation, language, head, foot, tail, said)
+    html = _cited(shown.citation, language, head, foot, tail, front=True)
     return Message(html, buttons(shown, language) if shown.answer else None)
 
 
@@ -210,9 +208,9 @@ def _verified(verified: Verified, language: str) -> Message:
 
 
 def _refusal(answer: Answer, language: str) -> Message:
-    lines = [escape(one, quote=False) for one in refusal(answer, language)]
+    lines = [_escaped(one) for one in refusal(answer, language)]
     if answer.nearest:
-        lines += ["", escape(messages.say(messages.CLOSEST, language), quote=False), *map(_headline, answer.nearest)]
+        lines += ["", _escaped(messages.say(messages.CLOSEST, language)), *map(_headline, answer.nearest)]
     return Message("\n".join(lines))
 
 
@@ -230,33 +228,49 @@ def _cited(
     head: Sequence[str],
     foot: Sequence[str],
     tail: Sequence[tuple[str, str]] = (),
-    said: Sequence[str] = (),
+    front: bool = False,
 ) -> str:
-    """Head, what is said (nothing, or the quote as HTML), the quote in its context, the source, links to reports that
-    differ; where that is too long, the context is cut, then the quote.
+    """Head, in front the quote with the words that answer in bold, the quote in its context, the source, links to
+    reports that differ; where that is too long, the one in front is left out, then the context is cut, then the quote.
     """
     title, known = cut(citation.article.title, FIELD), known_of(citation.article, language)
     besides = (*head, title, *known, *foot, *(text for text, _ in tail))
-    room = LONGEST - sum(units(one) + 3 for one in besides) - len(said) * units(citation.quote) - 8
-    lines = [*(escape(one, quote=False) for one in head), *said]
-    lines.append(f"<blockquote expandable>{_passage(citation, room)}</blockquote>")
-    outlet, *rest = (escape(one, quote=False) for one in known)
+    room, once = LONGEST - sum(_length(one) + 3 for one in besides) - 8, _length(citation.quote)
+    front = front and 2 * once <= room
+    lines = [*map(_escaped, head), *([_bold(citation.quote, citation.words)] if front else [])]
+    lines.append(f"<blockquote expandable>{_passage(citation, room - once if front else room)}</blockquote>")
+    outlet, *rest = (_escaped(one) for one in known)
     lines.append(" · ".join(filter(None, (outlet, _linked(title, link(citation)), *rest))))
-    lines += [escape(one, quote=False) for one in foot]
+    lines += [_escaped(one) for one in foot]
     return "\n".join([*lines, *(f"• {_linked(text, url)}" for text, url in tail)])
 
 
 def _bold(quote: str, words: Span | None) -> str:
     """The quote, in bold the words that answer."""
     first, last = words or (0, 0)
-    before, bold, after = (escape(part, quote=False) for part in (quote[:first], quote[first:last], quote[last:]))
+    before, bold, after = (_escaped(part) for part in (quote[:first], quote[first:last], quote[last:]))
     return f"{before}<b>{bold}</b>{after}" if bold else after
 
 
 def _passage(citation: Citation, room: int) -> str:
     parts = around(citation.before, citation.quote, citation.after, room)
-    before, quote, after = (escape(one, quote=False) for one in parts)
+    if longer := sum(_length(one) - units(one) for one in parts):
+        parts = around(citation.before, citation.quote, citation.after, room - longer)
+    before, quote, after = map(_escaped, parts)
     return f"{before}<b>{quote}</b>{after}"
+
+
+def _escaped(text: str) -> str:
+    """Text from outside, in which nobody is called: Telegram makes a mention of each name behind an "@"."""
+    return escape(_apart(text), quote=False)
+
+
+def _apart(text: str) -> str:
+    return text.replace("@", f"@{NO_JOIN}")
+
+
+def _length(text: str) -> int:
+    return units(_apart(text))
 
 
 def _headline(revision: Revision) -> str:
@@ -266,7 +280,7 @@ def _headline(revision: Revision) -> str:
 
 def _linked(title: str, url: str) -> str:
     """A link where the address is one of the web; Telegram opens no other."""
-    shown = escape(title, quote=False)
+    shown = _escaped(title)
     return f'<a href="{escape(url)}">{shown}</a>' if on_the_web(url) else shown
 
 
@@ -502,7 +516,7 @@ class Desk:
         note = messages.say(messages.STRANGER_NOTE, name=cut(who.name, FIELD), id=who.id.partition(":")[2])
         for admin in self._office.rules.admins:
             with suppress(Forbidden, BadRequest):
-                await self._app.bot.send_message(int(admin), escape(note, quote=False), parse_mode=ParseMode.HTML)
+                await self._app.bot.send_message(int(admin), _escaped(note), parse_mode=ParseMode.HTML)
 
     async def _on_edited(self, post: Post) -> None:
         """An edited question gets its answer edited; one that was not answered yet, or not meant for us, a new one."""

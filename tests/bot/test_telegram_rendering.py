@@ -21,7 +21,7 @@ from retrieval.answer import Answer, Differing, Reason
 from retrieval.citation import Citation, cite, link
 from retrieval.question import Question
 from retrieval.scope import Scope
-from tests.tdlib import Text, parse, shown, units
+from tests.tdlib import Text, detect, parse, shown, units
 
 HOSTILE = Path(__file__).resolve().parents[3] / "shared" / "bench" / "hostile"
 DAY = date(2025, 5, 16)
@@ -44,6 +44,7 @@ ODD = [
     ),
     *(
         "@pullquote_bot",
+        "@\u030aeveryone",
         "/start",
         "#tag",
         "https://x.example/?a=1&b=2",
@@ -111,26 +112,37 @@ def seen(reply: Reply, language: str = "") -> Text:
     assert units(parsed.plain) <= LONGEST
     text = shown(parsed)
     assert text.plain
+    if not text.all("pre"):  # in which nobody is called
+        assert detect(text.plain).all("mention") == []
     return text
+
+
+def read(text: str) -> str:
+    """Without what keeps an "@" from calling somebody."""
+    return text.replace("@\u200b", "@")
+
+
+def bold(text: Text) -> list[str]:
+    return [read(one) for one in text.all("bold")]
 
 
 def below(text: Text) -> str:
     """What stands after the quotation."""
     [block] = [one for one in text.entities if one.kind == "expandable_blockquote"]
-    return text.plain.encode("utf-16-le")[2 * (block.offset + block.length) :].decode("utf-16-le")
+    return read(text.plain.encode("utf-16-le")[2 * (block.offset + block.length) :].decode("utf-16-le"))
 
 
 def above(text: Text) -> str:
     [block] = [one for one in text.entities if one.kind == "expandable_blockquote"]
-    return text.plain.encode("utf-16-le")[: 2 * block.offset].decode("utf-16-le")
+    return read(text.plain.encode("utf-16-le")[: 2 * block.offset].decode("utf-16-le"))
 
 
 def shows(text: Text, citation: Citation) -> None:
     """The quote with every character, or its beginning with dots; the source whole."""
-    [quote] = text.all("bold")
+    [quote] = bold(text)
     [block] = text.all("expandable_blockquote")
-    assert quote in block
-    whole = citation.quote.translate(DELETED)
+    assert quote in read(block)
+    whole = read(citation.quote.translate(DELETED))
     assert quote == whole or (
         quote.endswith("…") and whole.startswith(quote[:-1]) and units(text.plain) > LONGEST - 300
     )
@@ -138,7 +150,7 @@ def shows(text: Text, citation: Citation) -> None:
     article = citation.article
     for field in (article.title, article.outlet, ", ".join(article.authors)):
         if units(field) <= FIELD:
-            assert field.translate(DELETED).strip() in source
+            assert read(field.translate(DELETED).strip()) in source
     if article.published:
         assert article.published.date().isoformat() in source
 
@@ -150,7 +162,7 @@ def test_an_answer_has_the_quote_with_every_character(citation: Citation, questi
     text = seen(answer(citation, question))
     shows(text, citation)
     if units(citation.quote) < 1_000:  # in front, where a folded quotation cannot hide it
-        assert citation.quote.translate(DELETED).strip() in above(text)
+        assert read(citation.quote.translate(DELETED).strip()) in above(text)
 
 
 @given(citations(), st.data())
@@ -158,9 +170,9 @@ def test_the_words_that_answer_are_bold_in_front(citation: Citation, data: st.Da
     words = data.draw(st.sampled_from([one.span() for one in re.finditer(r"\w+(?: \w+)*", citation.quote)] or [(0, 0)]))
     assume(words != (0, 0) and units(citation.quote) < 1_000)
     text = seen(answer(replace(citation, words=words)))
-    assert text.all("bold")[0] == citation.quote[slice(*words)].translate(DELETED).strip()
-    assert text.all("bold")[-1] in text.all("expandable_blockquote")[0]
-    assert citation.quote.translate(DELETED).strip() in above(text)
+    assert bold(text)[0] == read(citation.quote[slice(*words)].translate(DELETED).strip())
+    assert bold(text)[-1] in read(text.all("expandable_blockquote")[0])
+    assert read(citation.quote.translate(DELETED).strip()) in above(text)
 
 
 @given(st.sampled_from(messages.LANGUAGES), citations(), st.lists(citations(), max_size=3))
@@ -171,7 +183,7 @@ def test_in_every_language(language: str, citation: Citation, others: list[Citat
     shows(text, citation)
     for one in told:
         if units(one.words) <= 100 and units(one.citation.article.outlet) <= 100:
-            assert one.words.translate(DELETED).strip() in below(text)
+            assert read(one.words.translate(DELETED).strip()) in below(text)
 
 
 @given(citations(), st.booleans(), typed)
@@ -186,15 +198,15 @@ def test_a_refusal_cites_nothing_and_has_its_headlines(found: list[Article], que
         assert text.all("bold") + text.all("expandable_blockquote") == []
         for article in found:
             if units(article.title) <= FIELD:
-                assert article.title.translate(DELETED).strip() in text.plain
+                assert read(article.title.translate(DELETED).strip()) in read(text.plain)
 
 
 @given(long_texts.filter(str.strip))
 def test_a_sentence_and_an_export_keep_their_words(said: str) -> None:
     said = normalise(f"Said: {said}")
-    assume(units(said) <= LONGEST)
+    assume(units(said) + said.count("@") <= LONGEST)
     for reply in (said, Export(said)):
-        assert seen(reply).plain == shown(Text(said)).plain == said.translate(DELETED).strip()
+        assert read(seen(reply).plain) == read(shown(Text(said)).plain) == read(said.translate(DELETED).strip())
 
 
 @given(long_texts.filter(str.strip), st.sampled_from(["", *messages.LANGUAGES]))
