@@ -24,6 +24,13 @@ def test_every_setting_stands_in_the_readme() -> None:
     assert named == [f"PULLQUOTE_{name.upper()}" for name in Settings.model_fields]
 
 
+def test_every_link_within_the_readme_leads_somewhere() -> None:
+    headings = [re.sub(r"[^\w -]", "", one).lower().replace(" ", "-") for one in re.findall(r"^#+ (.+)", README, re.M)]
+    links = re.findall(r"\]\(#([^)]+)\)", README)
+    assert links
+    assert set(links) <= set(headings)
+
+
 def test_the_langchain_example_runs(tmp_path: Path, models: Path, capsys: pytest.CaptureFixture[str]) -> None:
     [example] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     house = House(Settings(data=tmp_path, models=models), sample=True)
