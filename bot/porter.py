@@ -179,8 +179,8 @@ class Porter:
                 await self._platform.delete(heard, noted[1])
                 await asyncio.to_thread(self._store.note_message, heard.said, "", "")
 
-    async def ask(self, who: Person, asked: Asked) -> tuple[Reply, str]:
-        """The reply, and its id where it is an Answer, to a question that is no message."""
+    async def ask(self, who: Person, asked: Asked, place: Any) -> tuple[Reply, str]:
+        """The reply, and its id where it is an Answer, to a question that is no message; `place` as in Heard."""
         async with self._turns.turn(f"user {who.id}", f"place {who.place}"):
             try:
                 reply, answer, strange = await self._seats.work(
@@ -190,6 +190,9 @@ class Porter:
                 name = secrets.token_hex(4)
                 log.error("error %s", name, exc_info=error)
                 return messages.say(messages.WENT_WRONG, id=name), ""
+        await asyncio.to_thread(self._store.note_message, f"{who.chat}:place", "", str(place))
+        if answer:
+            await asyncio.to_thread(noted, self._office, who, Place(who.chat, who.topic), answer)
         if strange:
             await self._tell_admins(who)
         return reply or "", answer

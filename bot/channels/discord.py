@@ -24,6 +24,7 @@ from bot.watchlist import Place
 from corpus.article import line
 from retrieval.answer import Answer
 
+BY = "by "  # in front of who asks in a channel, where each person has a conversation of their own
 OURS = "pq:"  # in front of what our buttons keep
 QUIET = discord.AllowedMentions.none()
 NONCE = 25  # characters, at most, of what tells two messages of ours apart
@@ -57,13 +58,11 @@ def to_question(message: discord.Message, me: int) -> Asked | None:
     )
 
 
-def person(user: discord.User | discord.Member, channel: int, alone: bool, topic: bool) -> Person:
-    """`alone`: in a direct message; `topic`: in a thread, which is one conversation. Roles may be listed too."""
-    chat = user.id if alone else channel
+def person(user: discord.User | discord.Member, channel: int, alone: bool, topic: str) -> Person:
+    """`alone`: in a direct message, which is one conversation. Roles may be listed too."""
+    chat, topic = (user.id, "") if alone else (channel, topic)
     roles = frozenset(str(one.id) for one in getattr(user, "roles", ()))
-    return Person(
-        f"discord:{user.id}", f"discord:{chat}", "" if alone or topic else str(user.id), line(user.name), groups=roles
-    )
+    return Person(f"discord:{user.id}", f"discord:{chat}", topic, line(user.name), groups=roles)
 
 
 # To Discord
@@ -126,8 +125,8 @@ class Bot(discord.Client):
         asked = to_question(message, self.user.id if self.user else 0)
         if asked is None:
             return
-        alone, topic = message.guild is None, isinstance(message.channel, discord.Thread)
-        who = person(message.author, message.channel.id, alone, topic)
+        topic = "" if isinstance(message.channel, discord.Thread) else f"{BY}{message.author.id}"
+        who = person(message.author, message.channel.id, message.guild is None, topic)
         event = {"kind": kind, "channel": message.channel.id, "message": message.id, "text": asked.text}
         event |= {"replied": asked.replied, "who": [who.id, who.chat, who.topic, who.name], "roles": sorted(who.groups)}
         self.porter.take(f"{kind} {message.id} {message.edited_at or ''}", event)
@@ -147,7 +146,7 @@ class Bot(discord.Client):
     async def post(self, heard: Heard, reply: Reply, answer: str) -> str:
         """As a reply, which calls nobody; sent twice with the same nonce, Discord keeps one."""
         text, buttons_below = content(reply, answer)
-        where = int(heard.place)
+        where = await self._alone_with(heard.thread) if heard.thread.isdecimal() else int(heard.place)
         more: dict[str, Any] = {"view": buttons_below} if buttons_below else {}
         if heard.message:
             more["reference"] = discord.MessageReference(
@@ -156,6 +155,10 @@ class Bot(discord.Client):
         there, once = self.get_partial_messageable(where), heard.once[:NONCE]
         sent = await _foreseen(there.send(text, mention_author=False, suppress_embeds=True, nonce=once, **more))
         return str(sent.id)
+
+    async def _alone_with(self, user: str) -> int:
+        """The direct channel of somebody, for what nobody else was shown."""
+        return int((await _foreseen((await _foreseen(self.fetch_user(int(user)))).create_dm())).id)
 
     async def edit(self, heard: Heard, message: str, reply: Reply, answer: str) -> None:
         text, buttons_below = content(reply, answer)
@@ -188,7 +191,8 @@ class Bot(discord.Client):
         """Seen by who asked alone."""
         with _harmless():
             await _foreseen(interaction.response.defer(ephemeral=True, thinking=True))
-            reply, answer = await self.porter.ask(self._person(interaction), Asked(command(line(question)) or "/ask"))
+            asked = Asked(command(line(question)) or "/ask")
+            reply, answer = await self.porter.ask(self._person(interaction), asked, interaction.channel_id)
             text, buttons_below = content(reply, answer)
             more: dict[str, Any] = {"view": buttons_below} if buttons_below else {}
             await _foreseen(interaction.followup.send(text, ephemeral=True, suppress_embeds=True, **more))
@@ -213,9 +217,9 @@ class Bot(discord.Client):
                 await _foreseen(interaction.followup.send(content(said)[0], ephemeral=True))
 
     def _person(self, interaction: discord.Interaction) -> Person:
-        channel = interaction.channel_id or 0
-        topic = isinstance(interaction.channel, discord.Thread)
-        return person(interaction.user, channel, interaction.guild_id is None, topic)
+        """Who asks by a command has a conversation that nobody else sees."""
+        alone = interaction.guild_id is None
+        return person(interaction.user, interaction.channel_id or 0, alone, str(interaction.user.id))
 
 
 async def _foreseen(call: Awaitable[T]) -> T:

@@ -358,3 +358,26 @@ async def test_discord_decides_access_by_the_roles_that_somebody_has_now(bot: De
     assert "A correction to my answer" in told[0].content
     assert "New on a question followed here" in told[1].content
     Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = kept
+
+
+async def test_discord_tells_alone_what_was_asked_alone(bot: Desks) -> None:
+    kept = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY  # of the whole process
+    async with discord_api.Discord().serving() as server:
+        settings = Settings(discord_api=server.url, discord_token=SecretStr(server.token))
+        async with served(discord_channel.serve, bot, settings, lambda: server.connected):
+            for room, user in ((discord_api.ROOM, 5), (discord_api.alone(6), 6)):
+                await server.command(room, user, STORM)
+                await server.command(room, user, f"follow {STORM}")
+            listed = await server.ask(discord_api.ROOM, 7, f"<@{discord_api.ME}> following")
+        bot.put(report(NOW, seen=20), report("Now 45,000 homes lost power.", 2))
+        async with served(discord_channel.serve, bot, settings, lambda: server.connected):
+            ada, boris = discord_api.alone(5), discord_api.alone(6)
+            await slack_api.until(lambda: (len(server.shown(ada)), len(server.shown(boris))) == (2, 4))
+        for told in (server.shown(ada), server.shown(boris)[2:]):
+            assert "A correction to my answer" in told[0].content
+            assert "New on a question followed here" in told[1].content
+        in_public = [one for one in server.shown(discord_api.ROOM) if not one.alone]
+    assert in_public == [listed]
+    assert listed.seen.plain == messages.FOLLOWING_NONE
+    assert server.refusals == []
+    Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = kept
