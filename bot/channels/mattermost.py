@@ -291,11 +291,11 @@ class Desk:
             failed += 1
 
     def _on_event(self, one: aiohttp.WSMessage) -> None:
-        event = json.loads(one.data) if one.type == aiohttp.WSMsgType.TEXT else {}
         try:
+            event = json.loads(one.data) if one.type == aiohttp.WSMsgType.TEXT else {}
             if event.get("event"):
                 self.porter.take(_key(event), event)
-        except (ValueError, KeyError, TypeError) as error:  # one strange event must not end the others
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:  # must not end the others
             log.warning("An event could not be read: %r", error)
 
 

@@ -183,6 +183,16 @@ async def test_limits_and_broken_connections_are_waited_out(server: Mattermost, 
     assert len(server.shown(DESK)) == 3
 
 
+@pytest.mark.parametrize(
+    "strange", ["{", "[]", "[" * 100_000, '{"event": "posted"}', '{"event": "posted", "data": {"post": "{}"}}']
+)
+async def test_a_strange_event_does_not_end_the_others(server: Mattermost, office: Office, strange: str) -> None:  # noqa: F811
+    async with running(server, office):
+        await server._links[-1].send_str(strange)
+        await server.ask(DESK, ADA, f"@pullquote {DEMAND}")
+    assert server.connected == 1
+
+
 async def test_who_waits_sees_that_the_bot_is_at_work(server: Mattermost, office: Office, archive: Archive) -> None:  # noqa: F811
     async with running(server, replace(office, desk=Desk(archive, PATIENCE + 0.4))):
         await server.ask(DESK, ADA, f"@pullquote {DEMAND}")
