@@ -10,6 +10,7 @@ import importlib.util
 import json
 import os
 import shutil
+import sys
 import tempfile
 import time
 import warnings
@@ -63,6 +64,8 @@ def onnxruntime_run(folder: Path, at_once: int = 1) -> Run:
 
 
 def _openvino(folder: Path, at_once: int = 1) -> Run:
+    # On import it would fork, in a program with threads, which may hang, and tell its makers.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     try:
         import openvino
     except ImportError as error:

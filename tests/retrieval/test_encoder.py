@@ -114,6 +114,24 @@ def test_openvino_gives_nearly_the_same_rows(encoder: Encoder, models: Path) -> 
     assert cosines(rows, encoder.encode(TEXTS)).min() > 0.999
 
 
+WATCHED = """
+import sys
+def told(event, args):
+    if event in ("os.fork", "os.posix_spawn", "subprocess.Popen", "socket.connect", "socket.getaddrinfo"):
+        print(event, args, flush=True)
+sys.addaudithook(told)
+from pathlib import Path
+from retrieval.encoder import load_encoder
+load_encoder(sys.argv[1], Path(sys.argv[2]), engine="openvino").encode(["Who?"])
+"""
+
+
+@pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="NOT TESTED: openvino is not installed.")
+def test_openvino_starts_no_process_and_calls_nobody(encoder: Encoder, models: Path) -> None:
+    command = [sys.executable, "-c", WATCHED, encoder.name, str(models)]
+    assert subprocess.run(command, cwd=REPO, check=True, capture_output=True, text=True, timeout=120).stdout == ""
+
+
 @pytest.mark.skipif(importlib.util.find_spec("openvino") is not None, reason="openvino is installed")
 def test_openvino_that_is_missing_is_named(models: Path) -> None:
     with pytest.raises(BadModel, match=r"pip install 'pullquote\[fast\]'"):
