@@ -174,6 +174,9 @@ class Newsroom:
         with only_one(self._house.folder, wait=self._wait, what="visits"):
             due = self.register.due(self._clock.now(), everything=everything)
             self.rounds.go(self.register.sources(), due, stop=stop, report=report)
+            if self._house.behind():  # one that was killed had stored more than it indexed
+                with self._alone():
+                    self._catch_up()
 
     def look(self, source: Source, report: Round) -> None:
         """At a watched folder."""

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -25,8 +26,11 @@ from bot.newsroom import Newsroom
 from bot.settings import Settings
 from bot.store import NAME, open_store
 from bot.watchlist import Place
-from corpus.intake import Busy, only_one
+from corpus.archive import open_archive
+from corpus.article import make_article
+from corpus.intake import Busy, only_one, take_in
 from corpus.rounds import Round
+from corpus.sources.files import Item
 from corpus.sources.listing import Entry
 from retrieval.answer import Answer, Reason
 from tests.bot.test_notices import Desks
@@ -416,6 +420,15 @@ def test_kill_during_a_refresh_loses_nothing_and_repeats_nothing(place: Path, se
     asked = len(server.asked)
     assert run("refresh", "--all").stdout == f"1 source visited, {len(stories)} pages unchanged.\n"
     assert sorted(server.unchanged[-len(stories) - 1 :]) == sorted(set(server.asked[asked:]) - {"/robots.txt"})
+
+
+def test_a_refresh_indexes_what_one_that_was_killed_had_stored(place: Path, server: Server) -> None:
+    run("add", feed(server, "/feed", "Alpha"))
+    with closing(open_archive(place / "archive.sqlite")) as archive:
+        take_in([Item("b", make_article(url="https://x.test/b", title="Beta", text="Beta is done."))], archive)
+    assert not state(place).agrees
+    assert run("refresh").exit_code == 0
+    assert state(place).agrees
 
 
 def test_sentences_of_time() -> None:
