@@ -78,7 +78,10 @@ class Visitor:
                 self._check(hop)
             self._take_turn(hop)
 
-        got = self._web.get(url, known, admit=admit, before=before, **limits)
+        try:
+            got = self._web.get(url, known, admit=admit, before=before, **limits)
+        finally:
+            self._leave_alone(url, self._pause(url))  # from now: when it was asked, nobody knows so exactly
         if got.wait:
             self._leave_alone(got.url, got.wait)
         return answered(got)
