@@ -573,9 +573,10 @@ def _first_day(row: Any) -> date:
 def _same_elsewhere(connection: sa.Connection, article: Article) -> Any:
     """The article that this is under another address: same outlet, day, headline and words.
 
-    Without a headline the words alone do not tell one article at two addresses from one story in two outlets.
+    The words alone do not tell one article at two addresses from one story in two outlets, or from what a site shows in
+    place of any article that is gone: a headline, and an outlet or a day, must be known.
     """
-    if not article.title:
+    if not article.title or not (article.outlet or article.published):
         return None
     query = _revision_rows().where(
         _revisions.c.body_digest == body_digest(article),

@@ -20,7 +20,7 @@ from tests.stored import state
 HOSTILE = Path(__file__).resolve().parents[2] / "shared" / "bench" / "hostile"
 TALKS = "Russia demanded that Ukraine withdraw its troops from four regions. Ukraine rejected the demand on Friday."
 RUSSIAN = "Россия потребовала вывода украинских войск из четырёх областей. Украина отвергла это требование в пятницу."
-ROW: dict[str, object] = {"url": "https://n.example/talks", "title": "Talks end", "text": TALKS}
+ROW: dict[str, object] = {"url": "https://n.example/talks", "title": "Talks end", "text": TALKS, "outlet": "Courier"}
 NOTHING = "There was no article to read.\n"
 
 
@@ -266,8 +266,7 @@ def test_naughty_strings_as_title_text_and_question(place: Path) -> None:
         assert stored[row["url"]]["text"] == normalise(row["text"])
         assert stored[row["url"]]["title"] == line(row["title"])
     assert state(place).agrees
-    different = {normalise(row["text"]) for row in kept}  # the others are one article under several addresses
-    assert len(run("list", "-n", "1000").stdout.splitlines()) == 1 + len(different)
+    assert len(run("list", "-n", "1000").stdout.splitlines()) == 1 + len(kept)
     steers = [row["url"] for row in kept if steering(row["text"])]
     assert len(steers) > 5
     for url in steers:

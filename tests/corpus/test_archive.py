@@ -213,8 +213,9 @@ def test_a_copy_elsewhere_is_an_article_of_its_own(archive: Archive, changed: di
     assert archive.addresses(URL) == []
 
 
-def test_the_same_words_without_a_headline_are_not_one_article(archive: Archive) -> None:
-    bare = replace(BRIDGE, title="", outlet="", published=None)
+@pytest.mark.parametrize("unknown", [{"title": ""}, {"outlet": "", "published": None}])
+def test_the_same_words_with_little_known_are_not_one_article(archive: Archive, unknown: dict[str, object]) -> None:
+    bare = replace(BRIDGE, **unknown)  # type: ignore[arg-type]
     copy = replace(bare, url="https://echo.test/1")
     assert store(archive, bare, copy) == [Stored("added", URL, 1), Stored("added", copy.url, 1)]
 
