@@ -560,18 +560,7 @@ def _declared(data: bytes) -> str:
 _FILE_LIKE = re.compile(r"\.(?:docx?|pdf|indd|qxd|odt|rtf|txt|html?|pages|tex|dvi|ps|pptx?)\s*$", re.IGNORECASE)
 _NO_TITLE = {"untitled", "word document", "document", "title", "unknown", "no title", "none", "print", "layout 1"}
 _NO_AUTHOR = {"python-docx", "admin", "administrator", "user", "unknown", "author", "owner", "microsoft office user"}
-_NO_AUTHOR |= {
-    "name",
-    "date",
-    "datum",
-    "fecha",
-    "autor",
-    "autorin",
-    "auteur",
-    "autore",
-    "follow",
-    "unbenannt",
-}  # labels
+_NO_AUTHOR.update("name date datum fecha autor autorin auteur autore follow unbenannt".split())  # labels
 _BROKEN_WORD = re.compile(r"(?<!\w)(\w+)[-\u2010] *\n *([^\W\d_]\w*)([^\s]*)( ?)")
 _COMPOUND = re.compile(r"(?<!\w)\w+-\w+")
 _LONE_NUMBER = re.compile(r"\A\s*\d{1,4}\s*\n|\n\s*\d{1,4}\s*\Z")  # a page number above or below the text

@@ -8,6 +8,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from retrieval.nations import is_a_nations, same_nation
+
 REACH = 6  # words before a verb in which its subject is looked for
 _ALIKE = 5  # letters: Ukraine and Ukrainian, Russia and Russians
 _AUX = r"(?:did|does|do|will|would|can|could)"
@@ -32,10 +34,7 @@ _IRREGULAR = {
     "sell": "sold", "send": "sent", "pay": "paid", "lose": "lost", "fight": "fought", "strike": "struck",
     "shoot": "shot", "hit": "hit", "meet": "met", "make": "made", "lead": "led", "leave": "left", "lend": "lent",
 }  # fmt: skip
-_NATIONAL = re.compile(  # Ukrainian, French; and few others
-    r"\b([A-Z][a-z]+(?:ian|[a-df-hj-z]an|ean|ish|ese|nch|raqi|aeli|stani|eek|zech|elsh|wiss|utch))\s([^\W\d_]{4,})"
-)
-_WIDE = frozenset("European African Asian American Christian Republican".split())  # a part of it may be named instead
+_BEFORE_A_NOUN = re.compile(r"\b([A-Z][a-z]+)(?=\s([^\W\d_]{4,}))")
 _NOT_NAMES = frozenset(
     "a an the in on at by for from to with after before when while as but and or if it he she they we i this that these"
     " those there his her their its our my".split()
@@ -82,8 +81,10 @@ def of_another_nation(question: str, sentence: str) -> bool:
 
 
 def _national(text: str) -> list[tuple[str, str]]:
-    found = (match.groups() for match in _NATIONAL.finditer(text))
-    return [(nation.lower(), noun.lower()) for nation, noun in found if nation not in _WIDE]
+    """(whose, what); of what is European, a part may be named instead."""
+    found = (match.groups() for match in _BEFORE_A_NOUN.finditer(text))
+    named = ((nation.lower(), noun.lower()) for nation, noun in found if nation != "European")
+    return [(nation, noun) for nation, noun in named if is_a_nations(nation)]
 
 
 def asked_to_speak(question: str) -> tuple[str, ...]:
@@ -117,7 +118,8 @@ def _clause(words: Sequence[str]) -> list[str]:
 
 def _same(who: str, word: str) -> bool:
     word = re.sub(r"['’]s?$", "", word.lower())
-    return who == word or (min(len(who), len(word)) >= _ALIKE and who[:_ALIKE] == word[:_ALIKE])
+    alike = min(len(who), len(word)) >= _ALIKE and who[:_ALIKE] == word[:_ALIKE]
+    return who == word or alike or same_nation(who, word)
 
 
 def _past(verb: str) -> str:
