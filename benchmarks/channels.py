@@ -14,8 +14,9 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from bot.channels import matrix
 from tests import slack_api, synapse, telegram_api
 from tests.drivers import Driver, InMatrix, InSlack, InTelegram
 
-PEOPLE = 2  # in each chat
+CHATS, PEOPLE = 3, 2  # so many in each chat
 PARTS = 5
 Row = tuple[str, ...]
 
@@ -47,58 +48,83 @@ async def ask(talk: Driver, chosen: Sequence[str]) -> list[float]:
     return waits
 
 
+@dataclass
+class Servers:
+    """The three servers, and how people ask there."""
+
+    telegram: telegram_api.Telegram
+    slack: slack_api.Slack
+    matrix: synapse.Synapse
+    bot: synapse.Person
+    people: AsyncExitStack
+
+    @property
+    def settings(self) -> dict[str, str]:
+        return {
+            "TELEGRAM_TOKEN": self.telegram.token,
+            "TELEGRAM_API": self.telegram.url,
+            "SLACK_BOT_TOKEN": self.slack.bot_token,
+            "SLACK_APP_TOKEN": self.slack.app_token,
+            "SLACK_API": self.slack.url,
+            "MATRIX_HOMESERVER": self.matrix.url,
+            "MATRIX_USER": self.bot.id,
+            "MATRIX_PASSWORD": "pass",
+            **{f"{who}_{span}": "100000" for who in ("PERSON", "CHAT") for span in ("MINUTE", "DAY")},
+        }
+
+    def talks(self) -> list[Driver]:
+        """Of everybody, the first of each chat first."""
+        every: list[Driver] = []
+        for n in range(1, PEOPLE + 1):
+            every.append(InTelegram(self.telegram, telegram_api.Chat(n), telegram_api.Person(n)))
+            every.append(InSlack(self.slack, f"U{n}"))
+            every.append(InMatrix(self.matrix, self.bot, f"person{n}", self.people))
+        return every
+
+    def listening(self, data: Path) -> bool:
+        return self.telegram.polled and self.slack.listened and (data / matrix.BOOKMARK).exists()
+
+
+@asynccontextmanager
+async def running(data: Path, settings: Mapping[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
+    given = {f"PULLQUOTE_{name}": value for name, value in {**settings, "DATA": str(data)}.items()}
+    quiet = asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(PULLQUOTE, "run", env={**os.environ, **given}, stderr=quiet)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
 async def measure(data: Path, chosen: Iterator[str], many: int, server: synapse.Synapse) -> list[Row]:
     async with AsyncExitStack() as stack:
         in_telegram = await stack.enter_async_context(telegram_api.serving())
         in_slack = await stack.enter_async_context(slack_api.serving())
         bot = await stack.enter_async_context(server.person("pullquote"))
-        given = {
-            "DATA": str(data),
-            "TELEGRAM_TOKEN": in_telegram.token,
-            "TELEGRAM_API": in_telegram.url,
-            "SLACK_BOT_TOKEN": in_slack.bot_token,
-            "SLACK_APP_TOKEN": in_slack.app_token,
-            "SLACK_API": in_slack.url,
-            "MATRIX_HOMESERVER": server.url,
-            "MATRIX_USER": bot.id,
-            "MATRIX_PASSWORD": "pass",
-            **{f"{who}_{span}": "100000" for who in ("PERSON", "CHAT") for span in ("MINUTE", "DAY")},
-        }
-        environment = {**os.environ, **{f"PULLQUOTE_{name}": value for name, value in given.items()}}
-        process = await asyncio.create_subprocess_exec(
-            PULLQUOTE, "run", env=environment, stderr=asyncio.subprocess.DEVNULL
-        )
-        try:
-            await slack_api.until(
-                lambda: in_telegram.polled and in_slack.listened and (data / matrix.BOOKMARK).exists(), 120
-            )
-            talks: dict[str, list[Driver]] = {
-                "Telegram": [
-                    InTelegram(in_telegram, telegram_api.Chat(n + 1), telegram_api.Person(n + 1)) for n in range(PEOPLE)
-                ],
-                "Slack": [InSlack(in_slack, f"U{n}") for n in range(PEOPLE)],
-                "Matrix": [InMatrix(server, bot, f"person{n}", stack) for n in range(PEOPLE)],
-            }
-            for people in talks.values():
-                await ask(people[0], [next(chosen)])
-            rows: list[Row] = [("after a question in each", "", "", *resident(process))]
-            each = many // PARTS // PEOPLE // len(talks)
-            for part in range(1, PARTS + 1):
-                work = [ask(talk, [next(chosen) for _ in range(each)]) for people in talks.values() for talk in people]
-                waits = np.concatenate(await asyncio.gather(*work))
-                in_telegram.calls.clear()
-                in_slack.calls.clear()
-                middle, late = np.percentile(waits, (50, 95))
-                rows.append((f"{part * len(waits)} questions", f"{middle:.2f}", f"{late:.2f}", *resident(process)))
-            begun = time.monotonic()
-            process.send_signal(signal.SIGTERM)
-            code = await asyncio.wait_for(process.wait(), 60)
-            rows.append((f"SIGTERM: ended with {code} after {time.monotonic() - begun:.1f} s", "", "", "", ""))
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-    return rows
+        servers = Servers(in_telegram, in_slack, server, bot, stack)
+        process = await stack.enter_async_context(running(data, servers.settings))
+        await slack_api.until(lambda: servers.listening(data), 120)
+        talks = servers.talks()
+        for talk in talks[:CHATS]:
+            await ask(talk, [next(chosen)])
+        rows: list[Row] = [("after a question in each", "", "", *resident(process))]
+        for part in range(1, PARTS + 1):
+            work = [ask(talk, [next(chosen) for _ in range(many // PARTS // len(talks))]) for talk in talks]
+            waits = np.concatenate(await asyncio.gather(*work))
+            in_telegram.calls.clear()
+            in_slack.calls.clear()
+            middle, late = np.percentile(waits, (50, 95))
+            rows.append((f"{part * len(waits)} questions", f"{middle:.2f}", f"{late:.2f}", *resident(process)))
+        return [*rows, await ended(process)]
+
+
+async def ended(process: asyncio.subprocess.Process) -> Row:
+    begun = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    code = await asyncio.wait_for(process.wait(), 60)
+    return f"SIGTERM: ended with {code} after {time.monotonic() - begun:.1f} s", "", "", "", ""
 
 
 def main() -> None:
