@@ -315,7 +315,8 @@ def source_added(title: str, url: str, kind: str, new: bool, dry: bool) -> str:
 
 
 def went_round(sources: int, unchanged: int) -> str:
-    return f"{plural(sources, 'source')} visited, {plural(unchanged, 'page')} unchanged."
+    same = f", {plural(unchanged, 'page')} unchanged" if unchanged else ""
+    return f"{plural(sources, 'source')} visited{same}."
 
 
 def kept_files(number: int) -> str:
@@ -394,6 +395,7 @@ EMPTY_ARCHIVE = (
 NO_ANSWER = "Not in the archive: {reason}."
 NEAREST = "The nearest headlines:"
 UNDATED = "undated"
+NOT_KNOWN = "unknown"
 UNDERSTOOD = "Understood as: {question}"
 SURE, FAIRLY_SURE, UNSURE = "sure", "fairly sure", "not very sure"
 

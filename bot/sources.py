@@ -16,7 +16,7 @@ def as_rows(sources: Iterable[Source]) -> Iterator[tuple[str, ...]]:
             messages.printable(f"{one.title}\n{one.url}" if one.title else one.url),
             one.kind,
             messages.day_or_time(one.succeeded),
-            messages.day_or_time(one.newest),
+            messages.NOT_KNOWN if one.articles and one.newest is None else messages.day_or_time(one.newest),
             messages.span(one.gap),
             messages.day_or_time(max(one.next, now)),
             messages.source_state(one.silent(now), one.failures, one.waiting),

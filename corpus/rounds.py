@@ -404,6 +404,8 @@ class _Going:
         forgotten = self._register.forgotten([one.url for one in self._unchanged])
         unchanged = [one for one in self._unchanged if one.url not in forgotten]
         self._register.note([*(one.address for one in batch), *unchanged])
+        told = ((one.address.url, one.article.published) for one in batch if one.article)
+        self._register.date({url: when.timestamp() for url, when in told if when}, self._clock.now())
         self._unchanged = []
         self.stored(behind=self._behind)
 

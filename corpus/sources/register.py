@@ -6,7 +6,7 @@ One SQLite file beside the archive. Losing it costs requests, no article. Times 
 import hashlib
 import json
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -33,6 +33,7 @@ SHORTEST_QUIET = DAY / 2
 AGAIN = (HOUR, 3 * HOUR, 12 * HOUR, DAY, 3 * DAY, 7 * DAY)
 NEVER = 1e12
 
+STALE = 30 * DAY
 UNREACHED = 3 * DAY  # after which a source that fails is called silent, whatever its rhythm
 Sort = Literal["feed", "sitemap", "index", "folder"]
 # Not fetched yet; its page is stored; its entry's own text is stored in place of it; it has no page, its entry is
@@ -281,6 +282,17 @@ class Register:
         if rows:
             with self._writing() as connection:
                 connection.execute(sa.insert(_addresses).prefix_with("OR REPLACE"), rows)
+
+    def date(self, published: Mapping[str, float], now: float) -> None:
+        """By their pages, entries to which their lists give no day; what is newest, and the rhythm, is read from it.
+
+        Pages that are older than `STALE` tell nothing of today's rhythm: an imprint from 2009 may be among them.
+        """
+        undated = sa.update(_listings).where(_listings.c.dated.is_(None))
+        with self._writing() as connection:
+            for url, when in published.items():
+                if when > now - STALE:
+                    connection.execute(undated.where(_listings.c.url == url).values(dated=min(when, now)))
 
     def forget(self, articles: Collection[str]) -> None:
         """The article with these addresses was deleted by hand: no list and no visit brings it back."""

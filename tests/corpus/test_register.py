@@ -71,6 +71,21 @@ def test_a_source_that_cannot_be_reached_is_silent_in_the_end(register: Register
     assert source.silent(NOW + UNREACHED + 1)
 
 
+def test_a_list_without_days_is_dated_by_its_pages(register: Register) -> None:
+    url = "https://n.example/a"
+    register.add(url, "feed", "Ledger", NOW)
+    register.note_success(
+        register.source(url), NOW, NOW + 900, Known(), [Entry(f"{url}/1"), Entry(f"{url}/2", published=iso(NOW))]
+    )
+    register.date({f"{url}/1": NOW - 31 * DAY}, NOW)
+    assert register.source(url).newest == NOW
+    register.date({f"{url}/1": NOW - DAY, f"{url}/2": NOW - 9 * DAY, "https://n.example/b": NOW}, NOW)
+    with register._reading() as connection:
+        dated = connection.exec_driver_sql("SELECT url, dated FROM listings").all()
+    assert dict(map(tuple, dated)) == {f"{url}/1": NOW - DAY, f"{url}/2": NOW}
+    assert register.source(url).newest == NOW
+
+
 def test_silence_is_told_once_until_it_is_broken(register: Register) -> None:
     source = fed(register, "https://n.example/a", [HOUR] * 5)
     assert register.newly_silent(NOW) == []
