@@ -299,8 +299,10 @@ async def test_slack_mattermost_and_discord_tell_an_administrator_who_never_wrot
     tell_admins(bot.store.watchlist, ["slack:U9", f"mattermost:{chief}", "discord:9"], [silent])
     async with mattermost_api.Mattermost().serving() as mattermost, discord_api.Discord().serving() as discord:
         for _ in range(2):
-            async with in_slack(slack, bot) as notices:
-                await notices.round()
+            slack.listened = False
+            async with served(slack_channel.serve, bot, slack_settings(slack), lambda: slack.listened):
+                await slack_api.until(lambda: slack.shown("DU9"))
+                await asyncio.sleep(0.2)
             given = Settings(mattermost_url=mattermost.url, mattermost_token=SecretStr(mattermost.token))
             async with served(mattermost_channel.serve, bot, given, lambda: mattermost.connected):
                 await slack_api.until(lambda: mattermost.shown(f"d{chief}"[:26]))
