@@ -47,11 +47,11 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Differing:
-    """What one report says, where others give another figure or day for the same thing."""
+    """What one report says, where others give another figure, day or name for the same thing."""
 
     citation: Citation  # of the one sentence
-    words: str  # the figure in it, as written: "nearly 31,000 homes"; stands in the quote
-    update: bool  # the newest of its outlet, where an earlier article of that outlet gave another figure
+    words: str  # the figure, day or name in it, as written: "nearly 31,000 homes"; stands in the quote
+    update: bool  # the newest of its outlet, where an earlier article of that outlet gave another
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Answer:
     retrieved: tuple[Found, ...]  # best first
     seconds: float
     reason: str = ""  # a Reason and its particulars, where it is a refusal
-    differing: tuple[Differing, ...] = ()  # newest first, undated last; the first citation's figure is one of them
+    differing: tuple[Differing, ...] = ()  # newest first, undated last; what the first citation gives is one of them
     copies: tuple[tuple[Revision, ...], ...] = ()  # for each citation: other articles that have its words
     nearest: tuple[Revision, ...] = ()  # headlines to offer with a refusal
     outdated: Freshness | None = None  # of the archive, where it does not reach to the end of the days asked for

@@ -1,9 +1,9 @@
-"""Where outlets differ: sentences of different articles that give another figure or day for the one thing asked.
+"""Where outlets differ: sentences of different articles that give another figure, day or name for the one thing asked.
 
 Showing a difference that is none is worse than missing one. So two sentences are set side by side only where they are
 about the same story and the same part of it, as far as words, names, days and publication can tell, and where their
-figures are of one unit and no rounding of each other. Names are not compared: two outlets that name a different man
-mostly speak of two men, and no rule tried could tell.
+figures are of one unit and no rounding of each other. Names are compared only where there can be but one (names.py),
+and where neither report knows the other's name: two outlets that name a different man mostly speak of two men.
 """
 
 import re
@@ -21,6 +21,18 @@ from retrieval.citation import Citation
 from retrieval.features import KINDS, Asked, names_in
 from retrieval.figures import PEOPLE, Figure, agree, figures, unit_of
 from retrieval.keywords import stems
+from retrieval.names import (
+    NATION,
+    WHERE,
+    WHO,
+    Name,
+    asks_for_office,
+    holds_office,
+    mentions,
+    name_in,
+    same_name,
+    unit_asked,
+)
 from retrieval.when import stated_days
 
 SAME_STORY = 31  # days between two reports, at most
@@ -36,6 +48,7 @@ class Statement:
     revision: Revision
     span: Span  # in characters of the article's text
     around: str  # its passage and headline
+    answer: Span | None = None  # the words that answer, in characters of the sentence, where the model is sure of them
 
     @cached_property
     def text(self) -> str:
@@ -58,15 +71,15 @@ class Statement:
 
 @dataclass(frozen=True)
 class Reported:
-    """A sentence and the figure in it that answers the question."""
+    """A sentence and the figure, day or name in it that answers the question."""
 
     statement: Statement
-    figure: Figure
-    clause: str  # the part of the sentence that the figure stands in
+    given: Figure | Name
+    clause: str  # the part of the sentence that it stands in
 
     @property
     def words(self) -> str:
-        start, end = self.figure.span
+        start, end = self.given.span
         return self.statement.text[start:end]
 
     @property
@@ -75,7 +88,7 @@ class Reported:
 
 
 def differing(asked: Asked, answer: Iterable[Statement], others: Iterable[Statement]) -> tuple[Reported, ...]:
-    """The answer's figure and those of other articles that differ from it; empty where none does.
+    """What the answer gives and what other articles give instead; empty where none does.
 
     `answer` are the sentences of the answer's first quote, `others` those that answer as well as they, best first.
     """
@@ -85,7 +98,7 @@ def differing(asked: Asked, answer: Iterable[Statement], others: Iterable[Statem
         return ()
     found = [own]
     for statement in others:
-        other = reported(asked, frozenset({own.figure.unit}), statement)
+        other = reported(asked, frozenset({own.given.unit}), statement)
         if other and _differs(asked, own, other) and not _listed(other, found):
             found.append(other)
     return tuple(found) if len(found) > 1 else ()
@@ -94,7 +107,7 @@ def differing(asked: Asked, answer: Iterable[Statement], others: Iterable[Statem
 def side_by_side(reports: Sequence[tuple[Reported, Citation]]) -> tuple[Differing, ...]:
     """Newest first, undated last; empty where no two differ (any more: one could not be proven)."""
     told = sorted((one for one, _ in reports), key=_published, reverse=True)
-    if all(agree(one.figure, other.figure) for one, other in combinations(told, 2)):
+    if all(_agree(one, other) for one, other in combinations(told, 2)):
         return ()
     cited = dict(reports)
     return tuple(
@@ -107,7 +120,7 @@ def side_by_side(reports: Sequence[tuple[Reported, Citation]]) -> tuple[Differin
 def _repeated(one: Reported, told: Sequence[Reported]) -> bool:
     """The same outlet says the same later."""
     later = [other for other in _of_outlet(one, told) if _published(other) > _published(one)]
-    return any(agree(other.figure, one.figure) for other in later)
+    return any(_agree(other, one) for other in later)
 
 
 def _updates(one: Reported, told: Sequence[Reported]) -> bool:
@@ -115,7 +128,7 @@ def _updates(one: Reported, told: Sequence[Reported]) -> bool:
     rest = _of_outlet(one, told)
     if any(_published(other) >= _published(one) for other in rest):
         return False
-    return any(_published(other) > NEVER and not agree(other.figure, one.figure) for other in rest)
+    return any(_published(other) > NEVER and not _agree(other, one) for other in rest)
 
 
 def _of_outlet(one: Reported, told: Sequence[Reported]) -> list[Reported]:
@@ -130,10 +143,14 @@ def _published(one: Reported) -> datetime:
 
 def _differs(asked: Asked, own: Reported, other: Reported) -> bool:
     return (
-        not agree(own.figure, other.figure)
-        and _same_story(asked, own.statement, other.statement)
-        and _same_part(asked, own, other)
+        not _agree(own, other) and _same_story(asked, own.statement, other.statement) and _same_part(asked, own, other)
     )
+
+
+def _agree(one: Reported, other: Reported) -> bool:
+    if isinstance(one.given, Figure) and isinstance(other.given, Figure):
+        return agree(one.given, other.given)
+    return isinstance(one.given, Name) and isinstance(other.given, Name) and same_name(one.given, other.given)
 
 
 def _listed(other: Reported, found: Sequence[Reported]) -> bool:
@@ -143,6 +160,7 @@ def _listed(other: Reported, found: Sequence[Reported]) -> bool:
 
 # --- what is asked for ---
 
+_NAMES = frozenset({WHO, WHERE, WHO + NATION, WHERE + NATION})
 _MONEY = frozenset("$ € £ ¥ ₹".split()) | {"US$", "A$", "AU$", "C$", "CA$", "HK$", "NZ$", "S$"}
 _TIME = frozenset(map(unit_of, ("second", "minute", "hour", "day", "week", "month", "year")))
 _LENGTH = frozenset(map(unit_of, ("inch", "foot", "yard", "mile", "cm", "metre", "km")))
@@ -171,9 +189,11 @@ _DAY_ASKED = re.compile(r"\bwhen\b|\b(?:what|which) (?:day|date)\b", re.I)
 
 
 def units_asked(asked: Asked) -> frozenset[str]:
-    """The units that an answer may be in; empty where the question asks for no figure and no day."""
+    """The units that an answer may be in; empty where the question asks for no figure, no day and no one name."""
     if _POLL.search(asked.text):
         return frozenset()
+    if unit := unit_asked(asked.text):
+        return frozenset({unit, unit + NATION})
     if asked.kinds[KINDS.index("date")]:
         return frozenset({DAY}) if _DAY_ASKED.match(asked.text.strip()) else frozenset()
     if not asked.kinds[KINDS.index("number")]:
@@ -191,13 +211,15 @@ def _nouns(question: str) -> frozenset[str]:
     return frozenset(map(unit_of, named)) or frozenset({PEOPLE})
 
 
-# --- the figure that a sentence gives for it ---
+# --- what a sentence gives for it ---
 
 
 def reported(asked: Asked, units: frozenset[str], statement: Statement) -> Reported | None:
-    """The one figure in these units that the sentence gives for what is asked; None where it could be another."""
+    """What the sentence gives, in one of these units, for what is asked; None where it could be another."""
     if _POLL.search(statement.text):
         return None
+    if units & _NAMES:
+        return _reported_name(asked, units, statement)
     if DAY in units:
         return _reported_day(statement)
     given = {figure.value for figure in figures(asked.text)}
@@ -213,6 +235,14 @@ def _aside(statement: Statement, figure: Figure) -> bool:
     """Only compared with what is reported, or of those whom another clause names: ", with 17 arrested"."""
     before = statement.text[: figure.span[0]]
     return bool(_COMPARED.search(before) or re.search(r"\bwith\s$", before, re.I))
+
+
+def _reported_name(asked: Asked, units: frozenset[str], statement: Statement) -> Reported | None:
+    unit = unit_asked(asked.text)
+    name = name_in(unit, statement.text, statement.answer) if statement.answer else None
+    if name is None or name.unit not in units or asked.names & set(stems(" ".join(name.words))):
+        return None
+    return Reported(statement, name, statement.text) if holds_office(asked.text, statement.text, name) else None
 
 
 def _reported_day(statement: Statement) -> Reported | None:
@@ -246,9 +276,13 @@ _SAME_WORDS = (
     frozenset("die dead death kill fatal live toll".split()),
     frozenset("injur wound hurt".split()),
     frozenset("cost price pay paid".split()),
+    frozenset("win won winner victori".split()),
+    frozenset("held hold host meet met place".split()),
+    frozenset("led lead leader head".split()),
     frozenset("begin began begun start".split()),
     frozenset("hous home".split()),
 )
+_BESIDE = frozenset("between among during after befor under over through against".split())
 _FATES = tuple(
     re.compile(rf"\b(?:{words})\b", re.I)
     for words in (
@@ -297,6 +331,7 @@ def _same_part(asked: Asked, own: Reported, other: Reported) -> bool:
         and _places_known(asked, own, other.statement)
         and _places_known(asked, other, own.statement)
         and _days_meet(own, other)
+        and _cannot_be_both(asked, own, other)
     )
 
 
@@ -304,7 +339,7 @@ def _telling(asked: Asked) -> frozenset[str]:
     """What the question says of the thing, beyond names and units."""
     counted = _COUNTED.search(asked.text)
     units = frozenset(stems(_NOUN_ENDS.sub("", counted[1]))) if counted else frozenset[str]()
-    return frozenset(asked.weights) - asked.names - units
+    return frozenset(asked.weights) - asked.names - units - _BESIDE
 
 
 def _told(asked: Asked, one: Reported) -> frozenset[str]:
@@ -333,22 +368,39 @@ def _sort(one: Reported) -> tuple[object, ...]:
 
 
 def _places_known(asked: Asked, one: Reported, other: Statement) -> bool:
-    """Every name that stands by the figure is the question's or known to the other report."""
-    return names_in(one.clause) <= asked.names | other.known
+    """Every name that stands by what is given is the question's or known to the other report."""
+    own = one.statement.text[slice(*one.statement.answer)] if one.statement.answer else ""
+    return names_in(one.clause) - set(stems(own)) <= asked.names | other.known
+
+
+def _cannot_be_both(asked: Asked, one: Reported, other: Reported) -> bool:
+    """Neither report has the other's name; of who holds an office, the later may tell who held it before."""
+    pairs = [(one, other), (other, one)]
+    known = [(a, b) for a, b in pairs if isinstance(b.given, Name) and mentions(_whole(a), b.given)]
+    if asks_for_office(asked.text):
+        known = [(a, b) for a, b in known if not _published(a) > _published(b) > NEVER]
+    return not known
+
+
+def _whole(one: Reported) -> str:
+    return f"{one.revision.article.title}\n{one.revision.article.text}"
 
 
 def _days_meet(own: Reported, other: Reported) -> bool:
     """For a count: not of two different days. For a day: not of an event that came after the earlier report."""
-    if own.figure.unit == DAY:
+    if own.given.unit == DAY:
         return _could_know(own, other) and _could_know(other, own)
     mine, others = ({day for day, _ in one.statement.days} for one in (own, other))
     return not (mine and others) or bool(mine & others)
 
 
 def _could_know(one: Reported, other: Reported) -> bool:
-    told, published = date.fromordinal(int(one.figure.value)), other.revision.day
-    return told <= published or (_is_ahead(one) and _is_ahead(other))
+    return _day(one) <= other.revision.day or (_is_ahead(one) and _is_ahead(other))
 
 
 def _is_ahead(one: Reported) -> bool:
-    return date.fromordinal(int(one.figure.value)) > one.revision.day
+    return _day(one) > one.revision.day
+
+
+def _day(one: Reported) -> date:
+    return one.statement.days[0][0]

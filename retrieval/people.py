@@ -17,7 +17,7 @@ _SENTENCES = 12  # before a pronoun's that are read
 _MOST_NAMES = 12  # in a sentence that a pronoun is looked up in
 NEAR = 2  # sentences before a pronoun in which a speaker is meant although the first name is not known
 
-_TITLES = words(
+TITLES = words(
     "mr mrs ms miss dr sen senator rep representative congressman congresswoman gov governor president vice lt"
     " gen general col colonel sgt capt captain maj major prof professor rev hon amb ambassador atty attorney adm"
     " admiral sir dame lord lady king queen prince princess pope judge justice mayor secretary minister prime"
@@ -77,7 +77,7 @@ _NO_PERSON = words(
 
 _FIRST_NAMES = _MEN | _WOMEN
 _CALLED = _FIRST_NAMES | _HONOURED | _WOMAN | _MAN
-_NOT_IN_NAMES = _TITLES | FUNCTION | _NO_PERSON | TIMES
+_NOT_IN_NAMES = TITLES | FUNCTION | _NO_PERSON | TIMES
 _NOT_FIRST = (FUNCTION | _NO_PERSON) - _FIRST_NAMES
 _NOT_LAST = _NO_PERSON | TIMES | PRONOUNS
 _BEFORE_SURNAME = re.compile(r"(?:[^\W\d_][\w.’'\-]* ){1,4}$")
@@ -98,7 +98,7 @@ def named_in_full(text: str, mention: Span) -> Span:
 
     Only for a mention of a surname alone, with or without a title.
     """
-    plain = [token for token in tokens(text, mention) if token.low not in _TITLES]
+    plain = [token for token in tokens(text, mention) if token.low not in TITLES]
     if len(plain) != 1 or not plain[0].capital or len(plain[0].text) < 3:
         return mention
     titled = sex(text, mention)
@@ -161,7 +161,7 @@ def sex(text: str, name: Span) -> str:
     lows = [token.low for token in tokens(text, name)]
     if titles := set(lows) & (_WOMAN | _MAN):
         return "she" if titles <= _WOMAN else "he" if titles <= _MAN else ""
-    given = next((low for low in lows if low not in _TITLES), "")
+    given = next((low for low in lows if low not in TITLES), "")
     if len(lows) < 2 or (given in _WOMEN) == (given in _MEN):
         return ""
     return "she" if given in _WOMEN else "he"

@@ -492,7 +492,7 @@ def _same_paragraph(one: Seen, first: int, last: int) -> bool:
 
 
 def differ(evidence: Evidence, odds: Vector, best: Run) -> tuple[Reported, ...]:
-    """The figure of the best quote, and those of other articles whose sentences answer as well."""
+    """What the best quote gives, and what other articles give whose sentences answer as well."""
     places = [evidence.picked[n] for n in np.argsort(-odds, kind="stable")]
     chance = {place: logistic(float(one)) for place, one in zip(evidence.picked, odds, strict=True)}
     own = [(p, s) for p, s in places if p == best.passage and best.first <= s <= best.last]
@@ -515,9 +515,16 @@ def _covered(evidence: Evidence, place: tuple[int, int]) -> float:
 
 
 def _statement(evidence: Evidence, place: tuple[int, int]) -> Statement:
-    one = evidence.seen[place[0]]
-    article = one.passage.article
-    return Statement(one.found.stored.revision, one.passage.sentences[place[1]], f"{article.title}\n{one.passage.text}")
+    window = evidence.windows[place[0]]
+    one, span = window.seen, window.seen.passage.sentences[place[1]]
+    score, words = window.answers[place[1] - window.first]
+    start, end = window.words(words)
+    return Statement(
+        revision=one.found.stored.revision,
+        span=span,
+        around=f"{one.passage.article.title}\n{one.passage.text}",
+        answer=(start - span[0], end - span[0]) if score > _BOLD else None,
+    )
 
 
 def confidence_row(evidence: Evidence, odds: Vector, chances: Sequence[Run], weights: Vector) -> Vector:

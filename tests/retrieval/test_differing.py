@@ -197,6 +197,128 @@ def test_a_question_without_a_name_wants_more_in_common() -> None:
     assert differing(apart, [statement(own, title="A fire")], [other]) == ()
 
 
+# Names
+
+HELD = "Where will the talks between Russia and Ukraine be held?"
+HOST = "Which city will host the talks between Russia and Ukraine?"
+PRESIDENT = "Who is the president of Ukraine?"
+LEADS = "Who leads the Russian delegation at the talks?"
+WON = "Who won the French Open in Lyon?"
+
+
+def names(question: str, *reports: str, days: tuple[int, int] = (16, 16)) -> list[str]:
+    """What is shown of two reports in which the words that answer stand between asterisks."""
+    apart = take_apart(question, dict.fromkeys(asked(question), 1.0), TODAY)
+    own, other = (
+        replace(
+            statement(report.replace("*", ""), number, day=day, title="Talks on Russia and Ukraine, tennis in Lyon"),
+            answer=(report.index("*"), report.rindex("*") - 1),
+        )
+        for number, (report, day) in enumerate(zip(reports, days, strict=True), 1)
+    )
+    return [found.words for found in differing(apart, [own], [other])]
+
+
+@pytest.mark.parametrize(
+    ("question", "own", "other", "expected"),
+    [
+        (
+            HELD,
+            "The talks will be held *in Istanbul*.",
+            "The talks will take place in *Ankara*.",
+            ["Istanbul", "Ankara"],
+        ),
+        (HOST, "*Istanbul* will host the talks.", "*Ankara* will host the talks.", ["Istanbul", "Ankara"]),
+        (
+            LEADS,
+            "*Vladimir Medinsky* leads the Russian delegation.",
+            "The Russian delegation is led by *Foreign Minister Sergei Lavrov*.",
+            ["Vladimir Medinsky", "Sergei Lavrov"],
+        ),
+        (
+            WON,
+            "*Carlos Alcaraz* won the French Open.",
+            "*Jannik Sinner* won the French Open.",
+            ["Carlos Alcaraz", "Jannik Sinner"],
+        ),
+        (
+            PRESIDENT,
+            "*Petro Poroshenko*, the president of Ukraine, left.",
+            "Ukrainian President *Volodymyr Zelensky* left.",
+            ["Petro Poroshenko", "Volodymyr Zelensky"],
+        ),
+    ],
+)
+def test_another_name_for_what_only_one_can_be_is_shown(
+    question: str, own: str, other: str, expected: list[str]
+) -> None:
+    assert names(question, own, other) == expected
+    assert names(question, other, own) == expected[::-1]
+
+
+@pytest.mark.parametrize(
+    ("question", "own", "other"),
+    [
+        pytest.param(WON, "*Carlos Alcaraz* won the French Open.", "*Alcaraz* won the Open.", id="the same"),
+        pytest.param(WON, "*Carlos Alcaraz* won the French Open.", "*Spain* won the Open.", id="his country"),
+        pytest.param(WON, "*Alcaraz* won the French Open.", "*Sinner* won the Australian Open.", id="another open"),
+        pytest.param(WON, "*Alcaraz* won the French Open.", "*Sinner* could win the Open.", id="not yet"),
+        pytest.param(
+            WON, "*Alcaraz* beat Sinner and won the French Open.", "*Sinner* won the Open.", id="knows the other"
+        ),
+        pytest.param(WON, "*Alcaraz* won the French Open.", "*Sinner and Nadal* won the Open.", id="two names"),
+        pytest.param(
+            HELD, "The talks will be held in *Istanbul*.", "The talks will be held in *Turkey*.", id="a city of it"
+        ),
+        pytest.param(
+            HELD, "The talks will be held in *Turkey*.", "The talks will be held in *Türkiye*.", id="its own name"
+        ),
+        pytest.param(
+            HELD, "The talks will be held in *Istanbul*.", "The talks will be held at *Dolmabahce*.", id="a house in it"
+        ),
+        pytest.param(
+            HELD,
+            "The talks will be held in *Istanbul*.",
+            "The talks will be held in *Fatih, Istanbul*.",
+            id="a part of it",
+        ),
+        pytest.param(
+            PRESIDENT,
+            "Ukrainian President *Volodymyr Zelensky* left.",
+            "President *Joe Biden* said that Ukraine would win.",
+            id="of another country",
+        ),
+        pytest.param(
+            PRESIDENT,
+            "Ukrainian President *Volodymyr Zelensky* left.",
+            "Former Ukrainian president *Petro Poroshenko* left.",
+            id="a former one",
+        ),
+        pytest.param(
+            "Who said that the talks would fail?",
+            "*Sergei Lavrov* said that the talks would fail.",
+            "*Kaja Kallas* said the talks would fail.",
+            id="many may say so",
+        ),
+    ],
+)
+def test_names_that_may_both_be_right_are_not_shown(question: str, own: str, other: str) -> None:
+    assert names(question, own, other) == names(question, other, own) == []
+
+
+def test_a_successor_is_shown_although_the_later_report_knows_both() -> None:
+    before = "*Liz Truss*, the prime minister of Ukraine, spoke in Lyon."
+    after = "*Rishi Sunak*, the prime minister of Ukraine, followed Liz Truss."
+    question = "Who is the prime minister of Ukraine?"
+    assert names(question, after, before, days=(26, 3)) == ["Rishi Sunak", "Liz Truss"]
+    assert names(question, after, before, days=(3, 26)) == []
+
+
+def test_words_that_the_model_is_not_sure_of_are_no_name() -> None:
+    apart = take_apart(WON, dict.fromkeys(asked(WON), 1.0), TODAY)
+    assert differing(apart, [statement("Alcaraz won the French Open.")], [statement("Sinner won the Open.", 2)]) == ()
+
+
 # Labels and order
 
 
