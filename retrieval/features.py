@@ -56,6 +56,7 @@ _REASON = re.compile(r"\b(?:because|due to|after|caused?|so that|in order to|rea
 _QUOTED = re.compile('[“"].{8,}?[”"]')
 _SAID = re.compile(r"\b(?:said|says|told|demand\w*|called|according to|announced|warned|added|claimed|described)\b")
 _NAME = re.compile(r"(?<![.!?“\"] )(?<!^)\b[A-Z][\w’'-]+")
+_ENDS = re.compile(r"[.!?…:;][”\"’'»)\]]*\s*$|[”\"»]\s*$")
 _PRONOUN = re.compile(r"^[“\"]?(?:he|she|it|they|this|that|these|those|but|and|his|her|their|its)\b", re.IGNORECASE)
 
 
@@ -349,13 +350,17 @@ def _reciprocal(rank: int | None) -> float:
 
 
 def runs(one: Seen) -> list[Span]:
-    """Runs [first, last] of one to three sentences of a passage that a quote may be: 60 words, or one long sentence."""
+    """Runs [first, last] of one to three sentences of a passage that a quote may be: 60 words, or one long sentence.
+
+    A headline, a caption or a link may open one, as the headline of what follows, but stands in none.
+    """
     lengths = [len(sentence.split()) for sentence in one.sentences]
+    ends = [bool(_ENDS.search(sentence)) for sentence in one.sentences]
     return [
         (first, last)
         for first in range(len(lengths))
         for last in range(first, min(first + MOST_SENTENCES, len(lengths)))
-        if last == first or sum(lengths[first : last + 1]) <= MOST_WORDS
+        if last == first or (all(ends[first + 1 : last + 1]) and sum(lengths[first : last + 1]) <= MOST_WORDS)
     ]
 
 

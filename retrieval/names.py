@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from corpus.article import Span
 from retrieval.nations import is_a_nations, same_nation
 from retrieval.people import TITLES
-from retrieval.phrases import Token, tokens
+from retrieval.phrases import FUNCTION, Token, tokens
 
 WHO, WHERE = "who", "where"
 NATION = " as a nation"  # a country is compared with a country alone: a city in it is no difference
@@ -44,7 +44,7 @@ _ENDS = re.compile(r"\s*(?:$|[.;!?]|,\s(?![A-Z])|\s[a-z])")  # not "Springfield,
 
 _NEAR = 60  # characters on either side of a name in which its office is looked for
 _BEFORE = r"(?:[\w’'-]+\s){{0,4}}\b{office}(?:\s(?:of|for|at)\s[\w ]+?)?,?\s$"
-_AFTER = r",?\s(?:(?:is|was|became|as|the|its|new)\s)*(?:[\w’'-]+\s){{0,3}}{office}\b[^,.;]*"
+_AFTER = r"(?:,|\s(?:is|was|became|becomes|as))\s(?:who\s(?:is|was|became)\s)?(?:[\w’'-]+\s){{0,3}}{office}\b[^,.;]*"
 _NOT_NOW = re.compile(r"\b(?:former|ex|then|late|vice|deputy|acting|interim)\b", re.I)
 
 
@@ -76,14 +76,18 @@ def name_in(unit: str, text: str, answer: Span) -> Name | None:
     if not places or any(not token.capital and token.low not in _PARTICLES for token in row[places[0] : places[-1]]):
         return None
     run = row[places[0] : places[-1] + 1]
-    run = run[max((n for n, token in enumerate(run) if token.low in TITLES), default=-1) + 1 :]
-    if not run:
+    run = run[max((n for n, token in enumerate(run) if _is_title(token)), default=-1) + 1 :]
+    if all(token.low in FUNCTION for token in run):
         return None
     span = run[0].start, run[-1].end - _owned(run[-1])
     if unit == WHERE and not _is_place(text, span):
         return None
     words = tuple(token.low.removesuffix("'s").removesuffix("’s") for token in run)
     return Name(words, unit + NATION * any(_is_nation(word) for word in words), span)
+
+
+def _is_title(token: Token) -> bool:
+    return token.low in TITLES or bool(re.fullmatch(_OFFICE, token.low))
 
 
 def _is_place(text: str, span: Span) -> bool:
@@ -116,9 +120,25 @@ def holds_office(question: str, text: str, name: Name) -> bool:
     before = re.search(_BEFORE.format(office=office[0]), text[max(0, start - _NEAR) : start], re.I)
     after = re.match(_AFTER.format(office=office[0]), text[end : end + _NEAR], re.I)
     told = " ".join(found[0] for found in (before, after) if found)
-    whose = [token.low for token in tokens(question, (asked.start(), len(question))) if token.capital][1:]
+    whose = [
+        token.low for token in tokens(question, (asked.start(), len(question))) if token.capital and token.low != "who"
+    ]
     theirs = all(any(one == word or same_nation(one, word) for word in _plain(told)) for one in whose)
     return bool(told) and theirs and not _NOT_NOW.search(told)
+
+
+def office_holder(question: str, text: str) -> Span | None:
+    """Where a text names one to whom it gives the office that is asked for."""
+    row, first = tokens(text, (0, len(text))), 0
+    while first < len(row):
+        last = first
+        while last < len(row) and row[last].capital:
+            last += 1
+        name = name_in(WHO, text, (row[first].start, row[last - 1].end)) if last > first else None
+        if name and holds_office(question, text, name):
+            return name.span
+        first = max(last, first + 1)
+    return None
 
 
 def _plain(text: str) -> list[str]:

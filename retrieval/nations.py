@@ -12,7 +12,7 @@ from retrieval.keywords import stems
 _NATIONS = (  # the country first
     "Afghanistan Afghan, Albania Albanian, Algeria Algerian, Argentina Argentine Argentinian, Armenia Armenian, "
     "Australia Australian, Austria Austrian, Azerbaijan Azerbaijani Azeri, Bangladesh Bangladeshi, Belarus "
-    "Belarusian, Belgium Belgian, Bolivia Bolivian, Bosnia Bosnian, Brazil Brazilian, Britain British Briton, "
+    "Belarusian, Belgium Belgian, Bolivia Bolivian, Bosnia Bosnian, Brazil Brazilian, Britain British Briton UK, "
     "Bulgaria Bulgarian, Cambodia Cambodian, Cameroon Cameroonian, Canada Canadian, Chile Chilean, China Chinese, "
     "Colombia Colombian, Croatia Croatian, Cuba Cuban, Cyprus Cypriot, Denmark Danish Dane, Ecuador Ecuadorian, "
     "Egypt Egyptian, Estonia Estonian, Ethiopia Ethiopian, Europe European, Finland Finnish Finn, France French, "

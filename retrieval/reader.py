@@ -44,9 +44,18 @@ from retrieval.features import (
 from retrieval.keywords import asked as asked_words
 from retrieval.keywords import stems
 from retrieval.models import Matrix
+from retrieval.names import asks_for_office, office_holder
 from retrieval.people import goes_by_name, sex
 from retrieval.question import Question
-from retrieval.roles import Roles, asked_to_speak, is_speaker, of_another_nation, roles, turned_round
+from retrieval.roles import (
+    Roles,
+    asked_to_speak,
+    done_to_another,
+    is_speaker,
+    of_another_nation,
+    roles,
+    turned_round,
+)
 from retrieval.speaker import attribution, leads, quotations, speaks
 
 JUDGED = 12  # passages that the cross-encoder reads a window of: most of what a warm question costs
@@ -292,6 +301,7 @@ def arrange(weights: Vector, looked: Looked) -> Evidence:
     who = asked_to_speak(looked.asked.text)
     person = goes_by_name(who, [one.passage.text for one in looked.seen])
     spoken = np.maximum(spoken_by(who, person, seen, picked), of_quotation(looked.asked.text, seen, picked))
+    spoken = np.maximum(spoken, in_office(looked.asked.text, seen, picked))
     return Evidence(
         asked=looked.asked,
         ranked=[looked.seen[n].found for n in order],
@@ -307,7 +317,9 @@ def arrange(weights: Vector, looked: Looked) -> Evidence:
 
 
 def _other_party(question: str, wanted: Roles | None, sentence: str) -> bool:
-    return turned_round(wanted, sentence) or of_another_nation(question, sentence)
+    return (
+        turned_round(wanted, sentence) or of_another_nation(question, sentence) or done_to_another(question, sentence)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,6 +366,12 @@ def of_quotation(question: str, seen: Sequence[Seen], picked: Sequence[tuple[int
     """(picked,) 1 where a sentence has the words of which a question asks, in quotation marks, who said them."""
     asked = quotations(question) if _WHO_SAID.search(question) else []
     return np.array([any(stands(one, seen[p].sentences[s]) for one in asked) for p, s in picked], np.float64)
+
+
+def in_office(question: str, seen: Sequence[Seen], picked: Sequence[tuple[int, int]]) -> Vector:
+    """(picked,) 1 where a sentence gives the office of which a question asks who holds it to somebody by name."""
+    asks = asks_for_office(question)
+    return np.array([asks and office_holder(question, seen[p].sentences[s]) is not None for p, s in picked], np.float64)
 
 
 def is_person(who: Sequence[str], speaker: str) -> bool:
@@ -460,7 +478,17 @@ def answering(asked: Asked, window: Window, run: Run) -> Span | None:
     score, words = window.judged.answer((window.place(first)[0], window.place(last)[1]))
     place = window.words(words)
     text = window.seen.passage.article.text[slice(*place)]
+    if asks_for_office(asked.text):
+        holder = _office_holder(asked.text, window.seen, run)
+        if holder or asked.names:  # whose office it is: of another's president the model is as sure
+            return holder
     return place if score > _BOLD and not asked.weights.keys() >= set(stems(text)) else None
+
+
+def _office_holder(question: str, one: Seen, run: Run) -> Span | None:
+    start, end = _span(one, (run.first, run.last))
+    found = office_holder(question, one.passage.article.text[start:end])
+    return (start + found[0], start + found[1]) if found else None
 
 
 def with_name(one: Seen, first: int, last: int) -> Span:

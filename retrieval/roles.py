@@ -1,7 +1,8 @@
-"""Who did it to whom: whether a sentence tells of the one asked about as the other party, or of another nation's.
+"""Who did it to whom: whether a sentence tells of the one asked about as the other party, of another nation's, or of
+another one to whom it was done.
 
 "What did Ukraine demand?" shares every word with "Russia demanded that Ukraine withdraw", which answers another
-question. Word order alone tells, for active sentences in English; where it does not, nothing is said.
+question. Word order alone tells, in plain English sentences; where it does not, nothing is said.
 """
 
 import re
@@ -27,6 +28,11 @@ _SPEAKS = re.compile(
     rf"\b{_AUX}\s+(?:the\s+)?(?P<who>[\w’'-]+(?:\s[\w’'.-]+){{0,3}}?)\s+(?:{'|'.join(_SPEAKING.split())})\b",
     re.IGNORECASE,
 )
+_NAME = r"(?P<whom>[A-Z][\w.’'-]*(?:\s[A-Z][\w.’'-]*)*)"
+_DONE_TO = re.compile(
+    rf"\b[Ww]ho\s(?:[a-z]+ly\s)?(?P<verb>[a-z]{{3,}})\s(?:the\s)?{_NAME}(?:\?|$|\s(?:in|at|on|after|during)\b)"
+)
+_NO_DEED = frozenset("was were are will has had does did said".split())
 _ADVERB = re.compile(r"not|[a-z]{4,}ly")
 _WORD = re.compile(r"[\w’'-]+|[.;:!?]")
 _IRREGULAR = {
@@ -78,6 +84,24 @@ def of_another_nation(question: str, sentence: str) -> bool:
         any(_same(noun, other) for _, other in told) and not any(_same(nation, word) for word in words)
         for nation, noun in asked
     )
+
+
+def done_to_another(question: str, sentence: str) -> bool:
+    """Whether a sentence says that it was done to one with another name, and never names the one asked about.
+
+    "Who assassinated Donald Trump?" is not answered by "Oswald assassinated John F. Kennedy".
+    """
+    asked = _DONE_TO.search(question)
+    if asked is None or asked["verb"] in _NO_DEED:
+        return False
+    wanted, words = _WORD.findall(asked["whom"].lower()), _WORD.findall(sentence)
+    if any(_same(one, word) for one in wanted for word in words):
+        return False
+    verb = re.escape(asked["verb"])
+    active = rf"\b{verb}\s(?:the\s)?(?:[a-z]+\s)?{_NAME}"
+    passive = rf"{_NAME}\s(?:was|were|is|(?:has|have|had)\sbeen)\s{verb}\b"
+    others = (found["whom"].lower() for form in (active, passive) for found in re.finditer(form, sentence))
+    return any(other not in _NOT_NAMES for other in others)
 
 
 def _national(text: str) -> list[tuple[str, str]]:

@@ -106,6 +106,11 @@ def test_a_quote_takes_the_sentence_along_that_names_who_speaks_or_acts(text: st
     assert with_name(one, *quote) == whole
 
 
+def test_a_caption_is_quoted_alone_or_as_the_headline_of_what_follows() -> None:
+    [one] = seen("The bridge fell.\n\nThe bridge at Larkhaven, before it fell\n\n“Nobody was hurt.” It was late.")
+    assert runs(one) == [(0, 0), (1, 1), (1, 2), (1, 3), (2, 2), (2, 3), (3, 3)]
+
+
 def test_a_long_sentence_is_quoted_whole() -> None:
     [one] = seen("Word " * 80 + "end. Short one.")
     assert runs(one) == [(0, 0), (1, 1)]
@@ -200,6 +205,21 @@ def test_words_of_the_question_are_not_its_answer(question: str, words: str) -> 
     places, best = [(0, 5), (6, 13), (14, 18)], np.array([5, 0, 0], np.float32)
     read = Window(one, 0, 0, Judged(0.0, 0.0, places, best, best[[1, 0, 2]], best))
     span = answering(apart(question), read, Run(1.0, 0, 0, 0))
+    assert (text[slice(*span)] if span else "") == words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("President Joe Biden told Ukraine that he would help.", ""),
+        ("President Joe Biden met Ukraine's president, Volodymyr Zelensky, on Friday.", "Volodymyr Zelensky"),
+    ],
+)
+def test_the_holder_of_the_office_asked_for_is_bold_and_no_other(text: str, words: str) -> None:
+    [one] = seen(text)
+    places, best = [(10, 13), (14, 19), (20, 24)], np.array([5, 0, 0], np.float32)  # sure of "Joe Biden"
+    read = Window(one, 0, 0, Judged(0.0, 0.0, places, best, best[[1, 0, 2]], best))
+    span = answering(apart("Who is the president of Ukraine?"), read, Run(1.0, 0, 0, 0))
     assert (text[slice(*span)] if span else "") == words
 
 

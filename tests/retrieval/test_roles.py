@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.roles import asked_to_speak, is_speaker, of_another_nation, roles, turned_round
+from retrieval.roles import asked_to_speak, done_to_another, is_speaker, of_another_nation, roles, turned_round
 
 DEMAND = "what did Ukraine demand?"
 
@@ -71,8 +71,27 @@ def test_what_is_another_nations(question: str, sentence: str, another: bool) ->
     assert of_another_nation(question, sentence) is another
 
 
+@pytest.mark.parametrize(
+    ("question", "sentence", "another"),
+    [
+        ("Who assassinated Donald Trump?", "Lee Harvey Oswald assassinated President John F. Kennedy.", True),
+        ("who assassinated Donald Trump?", "In 1963 John F. Kennedy was assassinated in Dallas.", True),
+        ("Who won the World Cup in 2018?", "Max Verstappen won the Dutch Grand Prix.", True),
+        ("Who shot Shinzo Abe?", "Tetsuya Yamagami shot Abe with a gun that he had made.", False),
+        ("Who shot Shinzo Abe?", "The man shot him twice.", False),  # whoever that is
+        ("Who shot Shinzo Abe?", "He was shot by a man of 41.", False),
+        ("Who shot the man?", "The man shot Shinzo Abe.", False),  # asked of nobody by name
+        ("Who was Abe?", "Kishida was Prime Minister.", False),
+        ("Who did Abe shoot?", "Yamagami shot Kishida.", False),
+    ],
+)
+def test_what_was_done_to_another(question: str, sentence: str, another: bool) -> None:
+    assert done_to_another(question, sentence) is another
+
+
 @given(st.text(), st.text())
 def test_any_text_will_do(question: str, sentence: str) -> None:
+    assert done_to_another(f"Who shot {question}?", sentence) in (True, False)
     assert turned_round(roles(question), sentence) in (True, False)
     assert of_another_nation(question, sentence) in (True, False)
     assert not turned_round(None, sentence)
