@@ -852,7 +852,7 @@ def _serve(channels: Sequence[Channel], sample: bool) -> None:
                 partial(serve, office(house, store, rules(settings, one.settings or one.name)), settings)
                 for one, serve in served
             ]
-            if len(starts) > 1:
+            if len(starts) > 1 or (visits and house.freshness()):  # something else that must go on
                 starts = [going_on(one.name, start) for (one, _), start in zip(served, starts, strict=True)]
             if visits:
                 starts.append(newsroom.serve)

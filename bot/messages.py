@@ -202,8 +202,8 @@ UNREADABLE_ENV = "The file .env cannot be read. Save it as UTF-8 text that this 
 
 
 def not_running(channel: str, why: str, seconds: float) -> str:
-    """Of one channel beside others."""
-    return f"{channel} is NOT RUNNING: {why} Next try in {seconds:.0f} s; the other channels go on."
+    """Of one channel beside others or the visits to sources."""
+    return f"{channel} is NOT RUNNING: {why} Next try in {seconds:.0f} s; all else goes on."
 
 
 def bad_webhook(url: str, why: str) -> str:

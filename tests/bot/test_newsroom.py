@@ -363,6 +363,28 @@ def test_run_keeps_up_with_sources_and_folders_and_ends_cleanly(place: Path, ser
     assert rows("status")[0]["articles"] == 4
 
 
+def test_run_keeps_up_with_sources_while_its_only_chat_is_out_of_order(place: Path, server: Server) -> None:
+    address = feed(server, "/feed", "Alpha")
+    run("add", address)
+    feed(server, "/feed", "Alpha", "Beta")
+    house = House(Settings(data=place))
+    house.register.note_success(house.register.source("ledger"), time.time(), 0.0)  # due
+    revoked = b'{"id": "api.context.session_expired.app_error", "message": "Invalid session", "status_code": 401}'
+    server.gives["/api/v4/users/me"] = lambda request: request.give(revoked, "application/json", status=401)
+    given = {"PULLQUOTE_MATTERMOST_TOKEN": "x" * 26, "PULLQUOTE_MATTERMOST_URL": address.removesuffix("/feed")}
+    process = start("run", **given)
+    try:
+        until(process, lambda: house.archive.status().articles == 2 and house.behind() == 0)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        house.close()
+    assert process.returncode == 0, err
+    assert "mattermost is NOT RUNNING" in err
+    assert "Traceback" not in err
+
+
 def test_run_tells_administrators_of_a_silent_source_once(place: Path, server: Server) -> None:
     house, now = House(Settings(data=place)), time.time()
     house.register.add(feed(server, "/feed"), "feed", "", now)
