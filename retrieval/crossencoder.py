@@ -41,7 +41,7 @@ from retrieval.models import (
 from retrieval.pairs import END, EVIDENCE, MOST_TOKENS, RELEVANCE, START, Tokenizer, Tokens
 
 CHANGES = "crossencoder.npz"
-CHANGES_SHA256 = "ab6f50a66ec4135d1cc8a23b4f7ad46ba6752a55b91ec7e1e8cd74b6bcc58313"
+CHANGES_SHA256 = "28cc956a2782d888427d9e043d06d78b491f1a751ced5139b1b7a718f8f14e23"
 EXPORT_VERSION = 1  # changes when an export of the same weights would come out differently
 BATCH_TOKENS = 800  # of a padded batch: windows differ little in length
 ANSWER_TOKENS = 20  # of the words that answer, at most

@@ -1,17 +1,18 @@
 """Trains the cross-encoder and writes what training changed of the public weights.
 
-    python -m benchmarks.train_reader BENCH retrieval/crossencoder.npz [--go-on]
+    python -m benchmarks.train_reader BENCH retrieval/crossencoder.npz [--from STAGE]
 
-BENCH holds train/ (SQuADShifts, SelQA, TREC QA, RealTimeQA 2023) and squad/. Three stages: the first is mostly of
+BENCH holds train/ (SQuADShifts, SelQA, TREC QA, RealTimeQA 2023) and squad/. Four stages: the first is mostly of
 SQuADShifts and is left after a thousand batches, the second is half of news, the third has questions made by rule
-among all the others. With --go-on the third alone, from what the file holds. Prints a line each fifty batches, and now
-and then how well questions are answered that were held out.
+among all the others, the fourth has more of everything. With --from 3 or 4 only the later ones, from what the file
+holds. Prints a line each fifty batches, and now and then how well questions are answered that were held out.
 """
 
 import argparse
 import hashlib
 import random
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,34 @@ from retrieval.pairs import Tokenizer
 
 SEED = 7
 SHIFTS, LATER_SHIFTS = 18_000, 5_000  # groups of SQuADShifts; of them in the second stage
-STAGES = Stage(rate=1.0, warm_up=0.06, batches=1_000), Stage(rate=0.75, warm_up=0.02), Stage(rate=0.75, warm_up=0.03)
-LAST_SHIFTS, SWAPPED, TURNED, CLOZE, HEADLINES = 4_000, 5_000, 1_500, 1_500, 300  # groups of the third stage
+STAGES = (
+    Stage(rate=1.0, warm_up=0.06, batches=1_000),
+    Stage(rate=0.75, warm_up=0.02),
+    Stage(rate=0.75, warm_up=0.03, averaged=True),
+    Stage(rate=0.75, warm_up=0.03, averaged=True),
+)
 FROZEN = 1  # layers at the bottom, and the embeddings: they change least, and it saves a ninth of the time
 OUTPUTS = 4
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """Groups of a later stage, at most, and how many of those are taken: of texts with a headline, and of others."""
+
+    titled: float
+    untitled: float
+    shifts: int
+    others: int  # windows of other texts for each of them
+    swapped: int
+    turned: int
+    cloze: int
+    headlines: int
+
+
+THIRD = Mixed(titled=1.0, untitled=1.0, shifts=4_000, others=1, swapped=5_000, turned=1_500, cloze=1_500, headlines=300)
+FOURTH = Mixed(
+    titled=0.66, untitled=0.32, shifts=26_000, others=2, swapped=9_000, turned=3_000, cloze=4_000, headlines=300
+)
 
 
 class Model(nn.Module):
@@ -69,19 +94,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bench", type=Path)
     parser.add_argument("changes", type=Path)
-    parser.add_argument("--go-on", action="store_true")
+    parser.add_argument("--from", type=int, choices=(1, 3, 4), default=1, dest="begin", metavar="STAGE")
     options = parser.parse_args()
     torch.manual_seed(SEED)
-    groups: list[list[Group]] = [] if options.go_on else first_stages(options.bench, random.Random(SEED))
-    third, held_out = last_stage(options.bench, random.Random(SEED + 1))
+    stages: list[tuple[Stage, list[Group]]] = []
+    if options.begin == 1:
+        stages += zip(STAGES[:2], first_stages(options.bench, random.Random(SEED)), strict=True)
+    for number, mixed in ((3, THIRD), (4, FOURTH)):
+        if options.begin <= number:
+            stages.append((STAGES[number - 1], later_stage(options.bench, random.Random(SEED + number - 2), mixed)))
+    _, held_out = _news(options.bench, random.Random(SEED))
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = Model(options.changes if options.go_on else None).train().to(device)
+    model = Model(options.changes if options.begin > 1 else None)
     tokenizer = Tokenizer(load_tokenizer(default_folder() / "tokenizer.json"))
     judged = [ready(tokenizer, group) for group in held_out]
-    for some, stage in zip([*groups, third], STAGES[-1 - len(groups) :], strict=True):
-        train(model, [ready(tokenizer, group) for group in some], judged, stage)
-        before = options.changes if stage is STAGES[-1] else None
-        write(model, options.changes, before)
+    for stage, groups in stages:
+        train(model.train().to(device), [ready(tokenizer, group) for group in groups], judged, stage)
+        write(model, options.changes, options.changes if stage.averaged else None)
+        model = Model(options.changes)
 
 
 def first_stages(bench: Path, rng: random.Random) -> list[list[Group]]:
@@ -103,22 +133,22 @@ def first_stages(bench: Path, rng: random.Random) -> list[list[Group]]:
     return [first + late, second]
 
 
-def last_stage(bench: Path, rng: random.Random) -> tuple[list[Group], list[Group]]:
-    """All sets again, with other windows, and what is made of them by rule; and the groups that are held out."""
-    shifts = list(data.squadshifts(bench / "train", rng))
+def later_stage(bench: Path, rng: random.Random, mixed: Mixed) -> list[Group]:
+    """All sets again, with other windows, and what is made of them by rule."""
+    shifts = list(data.squadshifts(bench / "train", rng, mixed.others))
     rng.shuffle(shifts)
     known = list(data.squad(bench / "squad", rng, data.trained_on(bench / "squad")))
     swapped = list(made.swapped(shifts + known, rng))
     turned = list(made.turned(shifts + known, rng))
     rng.shuffle(swapped)
     rng.shuffle(turned)
-    cloze = list(made.cloze(bench / "train", rng, CLOZE))
-    headlines = list(made.headlines(bench / "train", rng, HEADLINES))
-    news, held_out = _news(bench, rng)
+    cloze = list(made.cloze(bench / "train", rng, mixed.cloze))
+    headlines = list(made.headlines(bench / "train", rng, mixed.headlines))
+    news, _ = _news(bench, rng)
     groups = {
-        "shifts": shifts[-LAST_SHIFTS:],
-        "swapped": swapped[:SWAPPED],
-        "turned": turned[:TURNED],
+        "shifts": shifts[-mixed.shifts :],
+        "swapped": swapped[: mixed.swapped],
+        "turned": turned[: mixed.turned],
         "cloze": cloze,
         "headlines": headlines,
         "news": news,
@@ -127,7 +157,7 @@ def last_stage(bench: Path, rng: random.Random) -> tuple[list[Group], list[Group
     _tell(**groups)
     every = [group for some in groups.values() for group in some]
     rng.shuffle(every)
-    return every, held_out
+    return [group for group in every if rng.random() < (mixed.titled if group[0].title else mixed.untitled)]
 
 
 def _news(bench: Path, rng: random.Random) -> tuple[list[Group], list[Group]]:
@@ -154,7 +184,7 @@ def write(model: Model, file: Path, before: Path | None = None) -> None:
     """What differs from the public weights, rounded; the mean of that and of `before`, where that is given.
 
     Weights of one training's ends do better together than each alone (Wortsman et al., Model soups, ICML 2022): here
-    the third stage is better at refusing what only looks answerable, the second at the news.
+    the later stages are better at refusing what only looks answerable, the earlier ones at the news.
     """
     public = load_bert(default_folder(), {}).state_dict()
     changes = {name: weights.cpu().numpy() for name, weights in model.head.state_dict(prefix="head.").items()}

@@ -29,6 +29,7 @@ from retrieval.keywords import asked, stems
 from retrieval.measure import holds
 
 SMALL, LARGE = 220, 620  # characters of a window: the reader's are of about 350, a paragraph has 700
+LONG, LONGEST = 0.06, 1_200  # a few are longer, so that a whole paragraph can be read
 SHARES = 0.25  # of the question's weight, below which a sentence with the answer's string may hold it by chance
 TODAY = date(2023, 1, 1)
 
@@ -109,7 +110,7 @@ def nearest(questions: Sequence[str], texts: Sequence[str], k: int) -> np.ndarra
 
 
 def _size(rng: random.Random) -> int:
-    return rng.randint(SMALL, LARGE)
+    return rng.randint(LARGE, LONGEST) if rng.random() < LONG else rng.randint(SMALL, LARGE)
 
 
 def _without(text: Text, question: Asked, gone: set[int], most: int) -> Span | None:
@@ -138,7 +139,8 @@ def _around(text: Text, question: Asked, sentence: int, most: int, rng: random.R
 # The sets
 
 
-def squadshifts(folder: Path, rng: random.Random) -> Iterator[Group]:
+def squadshifts(folder: Path, rng: random.Random, others: int = 1) -> Iterator[Group]:
+    """Each question with a window that answers it, what is left of its text, and windows of `others` near texts."""
     contexts = rows(folder / "squadshifts.jsonl.gz")
     for domain in sorted({one["domain"] for one in contexts}):
         mine = [one for one in contexts if one["domain"] == domain]
@@ -161,11 +163,11 @@ def squadshifts(folder: Path, rng: random.Random) -> Iterator[Group]:
             group = [text.pair(row["question"], run, labels, answer, relevant=True)]
             if (away := _without(text, question, right, _size(rng))) is not None:
                 group.append(text.pair(row["question"], away, labels, None, relevant=False))
-            other = texts[next(p for p in places if p != n)]
-            if other.spans:
-                nothing = [0] * len(other.spans)
-                run = other.window(question, _size(rng))
-                group.append(other.pair(row["question"], run, nothing, None, relevant=False))
+            for other in [texts[p] for p in places if p != n][:others]:
+                if other.spans:
+                    nothing = [0] * len(other.spans)
+                    run = other.window(question, _size(rng))
+                    group.append(other.pair(row["question"], run, nothing, None, relevant=False))
             yield tuple(group)
 
 

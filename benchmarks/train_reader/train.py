@@ -25,6 +25,7 @@ class Stage:
     rate: float  # share of the rates above
     warm_up: float  # share of the batches
     batches: int | None = None  # after which it is left
+    averaged: bool = False  # with the weights that it began from: what is kept is their mean
 
 
 @dataclass(frozen=True)
