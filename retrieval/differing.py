@@ -242,7 +242,10 @@ def _reported_name(asked: Asked, units: frozenset[str], statement: Statement) ->
     name = name_in(unit, statement.text, statement.answer) if statement.answer else None
     if name is None or name.unit not in units or asked.names & set(stems(" ".join(name.words))):
         return None
-    return Reported(statement, name, statement.text) if holds_office(asked.text, statement.text, name) else None
+    if not holds_office(asked.text, statement.text, name):
+        return None
+    clause, whole = (Reported(statement, name, part) for part in (_clause(statement.text, name.span), statement.text))
+    return clause if _told(asked, clause) == _told(asked, whole) else whole
 
 
 def _reported_day(statement: Statement) -> Reported | None:

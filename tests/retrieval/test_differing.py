@@ -242,6 +242,12 @@ def names(question: str, *reports: str, days: tuple[int, int] = (16, 16)) -> lis
             ["Carlos Alcaraz", "Jannik Sinner"],
         ),
         (
+            WON,
+            "*Carlos Alcaraz* won the French Open.",
+            "*Jannik Sinner* won the French Open, the first report said.",
+            ["Carlos Alcaraz", "Jannik Sinner"],
+        ),
+        (
             PRESIDENT,
             "*Petro Poroshenko*, the president of Ukraine, left.",
             "Ukrainian President *Volodymyr Zelensky* left.",
