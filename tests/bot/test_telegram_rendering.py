@@ -143,9 +143,8 @@ def shows(text: Text, citation: Citation) -> None:
     [block] = text.all("expandable_blockquote")
     assert quote in read(block)
     whole = read(citation.quote.translate(DELETED))
-    assert quote == whole or (
-        quote.endswith("…") and whole.startswith(quote[:-1]) and units(text.plain) > LONGEST - 300
-    )
+    sent = units(text.plain) + units(citation.quote) - units(citation.quote.translate(DELETED))  # with what was deleted
+    assert quote == whole or (quote.endswith("…") and whole.startswith(quote[:-1]) and sent > LONGEST - 300)
     source = below(text)
     article = citation.article
     for field in (article.title, article.outlet, ", ".join(article.authors)):
