@@ -122,6 +122,12 @@ def read(text: str) -> str:
     return text.replace("@\u200b", "@")
 
 
+def deleted(text: str, left: int) -> int:
+    """How many characters Telegram deleted before so many were left."""
+    kept = [place for place, one in enumerate(text) if ord(one) not in DELETED]
+    return kept[left - 1] + 1 - left if 0 < left <= len(kept) else 0
+
+
 def bold(text: Text) -> list[str]:
     return [read(one) for one in text.all("bold")]
 
@@ -143,7 +149,7 @@ def shows(text: Text, citation: Citation) -> None:
     [block] = text.all("expandable_blockquote")
     assert quote in read(block)
     whole = read(citation.quote.translate(DELETED))
-    sent = units(text.plain) + units(citation.quote) - units(citation.quote.translate(DELETED))  # with what was deleted
+    sent = units(text.plain) + deleted(read(citation.quote), len(quote) - 1)
     assert quote == whole or (quote.endswith("…") and whole.startswith(quote[:-1]) and sent > LONGEST - 300)
     source = below(text)
     article = citation.article
