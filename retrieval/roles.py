@@ -98,7 +98,8 @@ def done_to_another(question: str, sentence: str) -> bool:
     if any(_same(one, word) for one in wanted for word in words):
         return False
     verb = re.escape(asked["verb"])
-    active = rf"\b{verb.removesuffix('ed')}(?:\w*\sof|{'ed' * verb.endswith('ed')})\s(?:the\s)?(?:[a-z]+\s)?{_NAME}"
+    deed = verb.removesuffix("ed")
+    active = rf"\b(?:{verb}|{deed}(?:ing|ions?|ations?)?\sof)\s(?:the\s)?(?:[a-z]+\s)?{_NAME}"
     passive = rf"{_NAME}\s(?:was|were|is|(?:has|have|had)\sbeen)\s{verb}\b"
     others = (found["whom"].lower() for form in (active, passive) for found in re.finditer(form, sentence))
     return any(other not in _NOT_NAMES for other in others)

@@ -78,6 +78,8 @@ def test_what_is_another_nations(question: str, sentence: str, another: bool) ->
         ("who assassinated Donald Trump?", "In 1963 John F. Kennedy was assassinated in Dallas.", True),
         ("Who assassinated Donald Trump?", "He had a part in the assassination of John F. Kennedy.", True),
         ("Who assassinated Donald Trump?", "The assassination attempt was prevented.", False),
+        ("Who murdered Abe?", "She wrote about the murder of Olof Palme.", True),
+        ("Who won the World Cup in 2018?", "They saw the wonders of Rome.", False),
         ("Who won the World Cup in 2018?", "Max Verstappen won the Dutch Grand Prix.", True),
         ("Who shot Shinzo Abe?", "Tetsuya Yamagami shot Abe with a gun that he had made.", False),
         ("Who shot Shinzo Abe?", "The man shot him twice.", False),  # whoever that is
