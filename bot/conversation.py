@@ -228,7 +228,8 @@ class Conversation:
             return None
         cited = tuple(sorted({one.revision for one in last.citations}))
         answer = self._desk.ask(replace(question, scope=replace(question.scope, revisions=cited)))
-        return replace(answer, question=question) if answer.answered else None
+        asked = replace(answer.question, scope=question.scope)
+        return replace(answer, question=asked) if answer.answered else None
 
     def new(self) -> str:
         """Forgets the turns; the filters stay."""
@@ -449,7 +450,9 @@ class Stored(Conversation):
             return []
         answer = self._desk.ask(question)
         every = enumerate(answer.citations, 1)
-        shown = [Shown(one, number, len(answer.citations), question, carried_by(answer, one)) for number, one in every]
+        shown = [
+            Shown(one, number, len(answer.citations), answer.question, carried_by(answer, one)) for number, one in every
+        ]
         return [replace(one, outdated=answer.outdated) for one in shown]
 
     def vote(self, answer: str, reason: str) -> str:

@@ -82,6 +82,7 @@ def to_json(answer: Answer, name: object = None) -> dict[str, object]:
     return {
         "id": name,
         "question": answer.question.shown,
+        "understood": answer.question.text if answer.question.completed else "",
         "answered": answer.answered,
         "confidence": round(answer.confidence, 4),
         "answer": answer.text,

@@ -62,6 +62,7 @@ class Desk:
         if self._archive.empty():
             return self._refused(question, Reading(False, 0.0, (), ()), Reason.EMPTY, ())
         begun = perf_counter()
+        question = self._search.spelled(question)
         found = self._search(question)
         searched = perf_counter()
         reading = self._reader.read(question, found)

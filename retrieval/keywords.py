@@ -76,6 +76,15 @@ class Keywords:
         counts = {word: searcher.doc_freq("text", word) for word in words}
         return {word: math.log(1 + (total - n + 0.5) / (n + 0.5)) for word, n in counts.items()}
 
+    def passages(self) -> int:
+        return int(self._searcher().num_docs)
+
+    def holding(self, words: Sequence[str]) -> list[int]:
+        """In how many passages or headlines each word stands, in any inflection that has its stem."""
+        frequency = self._searcher().doc_freq
+        each = ([frequency(field, stem) for stem in stems(word) for field in ("text", "title")] for word in words)
+        return [max(counts, default=0) for counts in each]
+
     def _searcher(self) -> Any:
         stamp = self.stamp()
         if stamp is None:

@@ -41,7 +41,7 @@ class Question:
 
     @property
     def completed(self) -> bool:
-        """Whether words were searched for that the person did not say: a follow-up made whole."""
+        """Whether words were searched for that the person did not say: a follow-up made whole, a slip put right."""
         searched, said = (set(re.findall(r"\w+", one.casefold())) for one in (self.text, self.shown))
         return not searched <= said
 

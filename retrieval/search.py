@@ -1,18 +1,22 @@
 """From a question to passages: meaning and keywords, filtered, fused; copies and near-identical ones as one."""
 
 import heapq
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
 from corpus.archive import Archive, StoredPassage
+from retrieval import background
 from retrieval.answer import Found
 from retrieval.copies import gather
 from retrieval.encoder import Encoder
 from retrieval.figures import changed
-from retrieval.keywords import Keywords, asked
+from retrieval.keywords import Keywords, asked, stems
 from retrieval.models import Matrix
 from retrieval.question import Question
+from retrieval.scope import Scope
+from retrieval.spelling import Vocabulary, respelled
 from retrieval.vectors import Vectors
 
 DEPTH = 100  # passages asked of each index; the right one is among them for 88-91 % of news questions
@@ -20,6 +24,7 @@ DEEPEST = 1_600  # where copies of one story fill the lists
 WIDTH = 40  # passages handed on
 MEANING = 0.5  # weight of the cosine; the rest is BM25 as a share of the best
 ALIKE = 0.8  # Jaccard similarity of word triples from which two passages count as one
+LOOKED_THROUGH = 24  # passages at most, for an article with a word in the form in which it would be shown
 SKETCH = 12  # of a passage's triples, the first by alphabet: two that are alike share one of them all but surely
 
 Triples = frozenset[tuple[str, ...]]
@@ -35,6 +40,7 @@ class Search:
         self._encoder = encoder
 
     def __call__(self, question: Question, width: int = WIDTH) -> list[Found]:
+        question = self.spelled(question)  # again: a program may search without a desk
         vector = self._encoder().encode([question.text], question=True)[0]
         depth, wide = DEPTH, width + width // 2
         found = self._look(question, vector, depth, wide)
@@ -73,6 +79,20 @@ class Search:
             if one in stored  # gone from the archive since the index last looked
         ]
 
+    def spelled(self, question: Question) -> Question:
+        """The question with its slips of typing put right; `said` keeps them."""
+        words = Vocabulary(self._keywords.passages(), self._keywords.holding, self._written, _common)
+        text = respelled(question.text, words)
+        return question if text == question.text else replace(question, text=text, said=question.shown)
+
+    def _written(self, word: str) -> bool:
+        """Whether one of the articles that have most of its stem has this very word."""
+        first = [one for one, _ in self._keywords.search(word, LOOKED_THROUGH, Scope())]
+        alone = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)", re.IGNORECASE)
+        stored = (self._archive.passages([one]).get(one) for one in first)  # one by one: mostly the first will do
+        articles = (one.revision.article for one in stored if one)
+        return any(alone.search(article.title) or alone.search(article.text) for article in articles)
+
     def state(self) -> object:
         """Changes whenever the index does."""
         return self._vectors.stamp(), self._keywords.stamp()
@@ -92,6 +112,13 @@ def fuse(cosines: Mapping[int, float], bm25: Mapping[int, float]) -> dict[int, f
     return {
         one: MEANING * cosines.get(one, 0.0) + (1 - MEANING) * bm25.get(one, 0.0) / most for one in {*cosines, *bm25}
     }
+
+
+def _common(word: str) -> bool:
+    """Whether the table of news at large has it; what that lacks weighs as much there as what was seen once."""
+    weights = background.weights([*stems(word), ""])
+    unseen = weights.pop("")
+    return all(weight < unseen for weight in weights.values())
 
 
 def _folded(found: Sequence[Found]) -> bool:

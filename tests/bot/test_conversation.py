@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from bot import messages
-from bot.conversation import Conversation, End, Shown, Sources, notes, read_day, wider
+from bot.conversation import Conversation, End, Shown, Sources, notes, read_day, understood, wider
 from corpus.archive import FOREVER, Revision, StoredPassage
 from corpus.article import Passage, make_article
 from corpus.sentences import sentences
@@ -110,6 +110,20 @@ def test_what_points_back_is_asked_of_the_same_article_first(desk: Desk, convers
         ("why was the meeting planned?", ()),
         ("why was the meeting planned Turkey?", ()),
     ]
+
+
+def test_what_the_desk_understood_is_kept_where_the_same_article_tells() -> None:
+    class Spelling(Desk):
+        def ask(self, question: Question) -> Answer:
+            right = question.text.replace("metnig", "meeting")
+            return super().ask(replace(question, text=right, said=question.shown))
+
+    conversation = Conversation(Spelling(TALKS, ECHO), today=lambda: TODAY)
+    conversation.reply("what did Russia demand?")
+    back = conversation.reply("why was the metnig planned?")
+    assert isinstance(back, Answer)
+    assert understood(back.question) == ["Understood as: why was the meeting planned?"]
+    assert back.question.scope == Scope()
 
 
 def test_where_the_same_article_does_not_tell_the_archive_is_asked() -> None:

@@ -145,6 +145,12 @@ def test_a_completed_follow_up_is_shown() -> None:
     assert plain(answer(revision(), question=question))[0] == "Understood as: what did Ukraine say?"
 
 
+def test_a_slip_put_right_is_shown_with_an_answer_and_with_a_refusal() -> None:
+    question = Question("what did Russia demand?", TODAY, said="what did Rusisa demand?")
+    for reply in (answer(revision(), question=question), replace(refusal(Reason.WEAK), question=question)):
+        assert plain(reply)[0] == "Understood as: what did Russia demand?"
+
+
 def test_every_filter_is_shown() -> None:
     scope = Scope(date(2025, 5, 1), None, ("The Courier", "Ledger"), date(2025, 5, 20))
     assert plain(answer(revision(), question=Question("what?", TODAY, scope)))[0] == (

@@ -108,6 +108,30 @@ def test_time_words_are_a_filter(house: House) -> None:
     assert {found.stored.revision.article.url for found in answer.retrieved} == {STORM.url}
 
 
+def test_a_slip_of_typing_is_put_right_and_kept_as_it_was_said(house: House) -> None:
+    right, typed = house.ask("what did Russia demand?"), house.ask("what did Rusisa demand?")
+    assert typed.citations == right.citations
+    assert (typed.question.text, typed.question.said) == ("what did Russia demand?", "what did Rusisa demand?")
+    assert (typed.question.completed, right.question.completed) == (True, False)
+    assert house.ask("what did Rusisa demand?").question == typed.question
+    rows = [to_json(one) for one in (right, typed)]
+    assert [(row["question"], row["understood"]) for row in rows] == [
+        ("what did Russia demand?", ""),
+        ("what did Rusisa demand?", "what did Russia demand?"),
+    ]
+
+
+def test_a_slip_is_put_right_by_what_the_archive_has_when_it_is_asked(house: House) -> None:
+    before = house.ask("what did Councillor Okojno say?")
+    put(house.archive, an_article(3, "Councillor Okonjo said that nobody knows the price of steel."))
+    house.index.catch_up()
+    after = house.ask("what did Councillor Okojno say?")
+    assert [one.question.text for one in (before, after)] == [
+        "what did Councillor Okojno say?",
+        "what did Councillor Okonjo say?",
+    ]
+
+
 def test_as_of_answers_from_the_revision_of_that_day(house: House) -> None:
     later = datetime(2025, 6, 20, tzinfo=UTC)
     put(house.archive, replace(TALKS, text=TALKS.text.replace("four regions", "five regions"), retrieved=later))

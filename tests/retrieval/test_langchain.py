@@ -60,6 +60,9 @@ class TestPullquoteRetriever(RetrieversIntegrationTests):
     def retriever_query_example(self) -> str:
         return "what did Russia demand?"
 
+    def test_a_slip_of_typing_finds_the_same(self, retriever: BaseRetriever) -> None:
+        assert retriever.invoke("what did Rusisa demand?") == retriever.invoke("what did Russia demand?")
+
     def test_a_document_holds_what_a_citation_is_made_of(self, retriever: BaseRetriever) -> None:
         [document] = retriever.invoke("what did Russia demand?", k=1)
         assert document == Document(
