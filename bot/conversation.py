@@ -664,7 +664,7 @@ def notes(shown: Shown, language: str = "") -> list[str]:
     """What a person should know of a citation besides its source, a sentence each."""
     months = age(shown.citation, shown.question)
     lines = told_of(shown.citation, language)
-    lines += [messages.say(messages.OLD, language, months=months)] if months else []
+    lines += [messages.old(months, language)] if months else []
     lines += [also(shown.copies, language)] if shown.copies else []
     return [*lines, *index_current(shown.outdated, language)]
 

@@ -691,6 +691,7 @@ NO_ONE_SPEAKER = "Not determined: the article names no single speaker of these w
 DIFFER = "Reports differ, newest first:"
 UPDATE = "update"
 OLD = "This report is {months} months old."
+OLD_YEARS = "This report is {years} years old."  # from two
 OPINION = "This is an opinion piece."
 PRESS_RELEASE = "This is a press release."
 LIVE = "This is a live report, which may have been written on since."
@@ -840,7 +841,7 @@ CHAT = (
     *(BUTTON_NEXT, BUTTON_MORE, BUTTON_WRONG, BUTTON_BACK, WHY_WRONG, WRONG_ANSWER, WRONG_QUOTE, OUT_OF_DATE),
     *(RIGHT, THANKS),
     *(GONE, UNKNOWN_ANSWER, SOURCE_OF, NOT_FOUND, LOOKED_FOR, LOOKED_AT, CLOSEST, READ_AS),
-    *(DIFFER, UPDATE, NO_DAY, SPEAKER, NO_SPEAKER, NO_ONE_SPEAKER, OLD, OPINION, PRESS_RELEASE, LIVE, WIRE),
+    *(DIFFER, UPDATE, NO_DAY, SPEAKER, NO_SPEAKER, NO_ONE_SPEAKER, OLD, OLD_YEARS, OPINION, PRESS_RELEASE, LIVE, WIRE),
     *(A_CORRECTION, CORRECTED, FILE_DATE, SINCE_DAY, UNTIL_DAY, BETWEEN_DAYS),
     *(BY_OUTLET, FROM_WORDS, CHAT_ONLY, CHAT_ALSO, CHAT_ALSO_MANY, EMPTY_CHAT),
     *(NO_SUCH_COMMAND, HOLDINGS, FRESH, NOTHING_HELD, OUTLETS_HELD, NO_INTAKE),
@@ -860,6 +861,11 @@ CHAT = (
 def say(sentence: str, language: str = "", /, **values: object) -> str:
     """A sentence of CHAT in the user's language ("de", "pt-br"; English where there is no translation), filled in."""
     return translations(language.lower()[:2]).get(sentence, sentence).format(**values)
+
+
+def old(months: int, language: str = "") -> str:
+    """How old a report is: in whole years once there are two of them."""
+    return say(OLD, language, months=months) if months < 24 else say(OLD_YEARS, language, years=months // 12)
 
 
 def chat_filters(since: date | None, until: date | None, outlets: Sequence[str], words: str, language: str) -> str:

@@ -67,6 +67,19 @@ def plain(reply: Reply, limits: Limits = PIPE) -> list[str]:
     return printed(reply, limits).splitlines()
 
 
+@pytest.mark.parametrize(
+    ("today", "told"),
+    [
+        (date(2027, 4, 20), "This report is 23 months old."),
+        (date(2027, 5, 20), "This report is 2 years old."),
+        (date(2036, 6, 16), "This report is 11 years old."),
+    ],
+)
+def test_from_two_years_on_the_age_of_a_report_is_told_in_years(today: date, told: str) -> None:
+    lines = plain(answer(revision(), question=replace(QUESTION, today=today)))
+    assert [line for line in lines if line.startswith("This report")] == [told]
+
+
 def test_in_a_pipe_the_quote_is_whole_and_marked() -> None:
     assert plain(answer(revision())) == [
         "Looked at articles published 1–31 May 2025, from “in May 2025”.",
