@@ -1,11 +1,12 @@
-"""A question as it is searched: whole, its time words read as dates, its filters beside it."""
+"""A question as it is searched: whole, its filters and what its words say of time beside it."""
 
 import re
 from dataclasses import dataclass, field, replace
 from datetime import date
 
 from retrieval.scope import Scope
-from retrieval.when import window, without
+from retrieval.tense import is_current, of_publication
+from retrieval.when import Window, window, without
 
 OLD_AFTER = 365  # days
 LONGEST = 1_000  # characters of a question
@@ -27,12 +28,14 @@ class BadQuestion(ValueError):
 class Question:
     """What is asked of the archive."""
 
-    text: str  # as searched: whole, without its time words
+    text: str  # as searched: whole, but for time words that became a filter
     today: date  # the day on which it is asked: newer reports win when they answer equally well
     scope: Scope = field(default_factory=Scope)
     said: str = ""  # as the person said it, where that differs
-    read_as: str = ""  # the words of `said` from which dates were read: "in May 2025"
+    read_as: str = ""  # the words of `said` that became a filter: "in May 2025"
     citations: int = 3  # at most
+    meant: Window | None = None  # days on which reports of it are likely; a preference where `scope` is a filter
+    current: bool = False  # whether it asks how things stand on `today`, so that the newest report is likely right
     old_after: int = OLD_AFTER  # days; a report older than that on `today` is called old
 
     @property
@@ -47,10 +50,11 @@ class Question:
 
 
 def read_question(text: str, *, today: date, scope: Scope = Scope(), citations: int = 3, said: str = "") -> Question:  # noqa: B008 - frozen
-    """The question with its time words ("last week", "in May 2025") taken as publication dates, counted from `today`.
+    """The question, and what its time words are taken for, counted from `today`.
 
-    Dates that were given outright win over words. `said` is what the person wrote, where `text` is a follow-up
-    made whole. A period that goes on today is left open at its end. Raises BadQuestion.
+    Asked for reports of some days ("news of last week"), they become a filter. Otherwise ("who won in 2019?") they tell
+    when something happened: they are searched for, and the days are only `meant`. Dates that were given outright win
+    over words. `said` is what the person wrote, where `text` is a follow-up made whole. Raises BadQuestion.
     """
     text = " ".join(text.split())
     if not any(character.isalnum() for character in text):
@@ -59,14 +63,14 @@ def read_question(text: str, *, today: date, scope: Scope = Scope(), citations: 
         raise BadQuestion(TOO_LONG, length=f"{len(text):,}", limit=f"{LONGEST:,}")
     if scope.since and scope.until and scope.since > scope.until:
         raise BadQuestion(TURNED_ROUND, since=scope.since, until=scope.until)
-    words = None if scope.since or scope.until else window(text, today)
-    if words is None:
-        return Question(text, today, scope, said=said or text, citations=citations)
-    return Question(
-        without(text, words),
-        today,
-        replace(scope, since=words.since, until=None if words.until == today else words.until),
-        said=said or text,
-        read_as=words.words,
-        citations=citations,
-    )
+    meant = None if scope.since or scope.until else window(text, today)
+    current = is_current(text) and not (meant and meant.until and meant.until < today)
+    asked = Question(text, today, scope, said or text, citations=citations, meant=meant, current=current)
+    return _filtered(asked, meant) if meant and of_publication(text, meant) else asked
+
+
+def _filtered(question: Question, days: Window) -> Question:
+    """The days as a filter, their words no longer searched for. A period that goes on today is left open at its end."""
+    until = None if days.until == question.today else days.until
+    scope = replace(question.scope, since=days.since, until=until)
+    return replace(question, text=without(question.text, days), scope=scope, read_as=days.words, meant=None)

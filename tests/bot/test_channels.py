@@ -61,7 +61,7 @@ CONVERSATIONS = {
     "a refusal, then an answer": ["who won the football cup in 1812?", TRAM],
     "nothing searchable": ["???"],
     "too long": ["why " * 400],
-    "a time in words": ["what was said in May 2025 about the tram?"],
+    "a time in words": ["what was written in May 2025 about the tram?"],
     "a time without reports": ["what did Russia demand in March 1999?"],
     "since a day": ["/since 2025-05-20", TRAM, DEMAND, "/since"],
     "until a day": ["/until 2025-05-18", DEMAND, TRAM],

@@ -210,7 +210,12 @@ def test_a_batch_is_answered_in_order_and_a_bad_line_is_no_answer(stocked: Path)
     asked = [
         json.dumps({"id": "a", "question": DEMAND}),
         json.dumps(
-            {"id": 2, "question": "what did Russia demand this week?", "date": "2025-05-17", "outlet": ["The Courier"]}
+            {
+                "id": 2,
+                "question": "this week’s news: what did Russia demand?",
+                "date": "2025-05-17",
+                "outlet": ["The Courier"],
+            }
         ),
         "",
         "not JSON",

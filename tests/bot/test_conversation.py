@@ -177,7 +177,19 @@ def test_time_words_of_the_turn_before_are_kept_and_counted_from_today(desk: Des
     conversation.reply("and Ukraine?")
     words = window("what did Russia demand last week?", TODAY)
     assert words
-    assert [(one.scope, one.read_as) for one in desk.asked] == [(Scope(words.since), "last week")] * 2
+    assert [(one.text, one.scope, one.meant) for one in desk.asked] == [
+        ("what did Russia demand last week?", Scope(), words),
+        ("what did Ukraine demand last week?", Scope(), words),
+    ]
+
+
+def test_a_followup_of_time_words_adds_them_to_the_question(desk: Desk, conversation: Conversation) -> None:
+    for said in ("what was reported about Russia?", "and last week?", "and in 2019?"):
+        conversation.reply(said)
+    assert [(one.text, one.read_as) for one in desk.asked[1:]] == [
+        ("what was reported about Russia?", "last week"),
+        ("what was reported about Russia?", "in 2019"),
+    ]
 
 
 def test_after_new_nothing_is_completed(desk: Desk, conversation: Conversation) -> None:

@@ -101,8 +101,8 @@ def test_an_empty_archive_says_so_without_an_index(tmp_path: Path, crossencoder:
     assert (answer.answered, answer.reason, answer.nearest) == (False, Reason.EMPTY, ())
 
 
-def test_time_words_are_a_filter(house: House) -> None:
-    answer = house.ask("what did the storm tear this week?")
+def test_time_words_that_ask_for_reports_are_a_filter(house: House) -> None:
+    answer = house.ask("what was reported this week about the storm?")
     assert answer.question.read_as == "this week"
     assert (answer.question.scope.since, answer.question.scope.until) == (date(2025, 5, 19), None)  # it goes on
     assert {found.stored.revision.article.url for found in answer.retrieved} == {STORM.url}
