@@ -37,6 +37,7 @@ def unanswered(asked: Asked) -> dict[str, object]:
         "confidence": 0.0,
         "answer": "",
         "citations": [],
+        "perhaps": None,
         "retrieved": [],
         "reason": asked.problem,
         "seconds": 0.0,

@@ -61,6 +61,7 @@ class Shown:
     widened: int = 0  # times that more context was asked for
     heading: str = ""  # what stands above it, where nobody asked just then
     outdated: "Freshness | None" = None  # of the archive, where it does not reach to the end of the days asked for
+    sure: bool = True  # False: no answer, but what may be meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,7 @@ class _Turn:
     behind: tuple[Revision, ...] = ()  # the articles that it was chosen from, the cited ones first
     id: str = ""
     copies: tuple[tuple[str, ...], ...] = ()  # for each citation: other outlets that carry it
+    answered: bool = True  # False: its one citation, where it has one, is what may be meant
 
 
 class Conversation:
@@ -213,9 +215,10 @@ class Conversation:
         )
         answer = self._in_its_articles(question, text, last) or self._desk.ask(question)
         about = topic(text, whole, last.question if last else "")
-        carried = tuple(carried_by(answer, one) for one in answer.citations)
-        self._last = _Turn(about, answer.text, answer.citations, _behind(answer), copies=carried)
-        self._shown = first(answer) if answer.citations else None
+        carried = tuple(carried_by(answer, one) for one in answer.quoted)
+        said = "\n".join(one.quote for one in answer.quoted)
+        self._last = _Turn(about, said, answer.quoted, _behind(answer), copies=carried, answered=answer.answered)
+        self._shown = first(answer) if answer.quoted else None
         return answer
 
     def _again(self) -> Shown | None:
@@ -384,7 +387,7 @@ class Stored(Conversation):
         copies = given.marks[number - 1].copies
         differing = self._differing(given.differing) if number == 1 else ()
         shown = Shown(citation, number, len(given.marks), asked, copies, differing, answer, widened, given.heading)
-        return replace(shown, outdated=self._office.outdated(asked))
+        return replace(shown, outdated=self._office.outdated(asked), sure=given.answered)
 
     def told(self, answer: Answer, heading: str) -> Shown:
         """An answer that nobody asked for just now, kept like others; `heading` stands above it."""
@@ -400,7 +403,7 @@ class Stored(Conversation):
         whole = last.question if last and not text else text
         if text and len(text) <= MAX_QUESTION:
             whole = complete(text, last.question if last else "", last.text if last else "")
-        told = last.citations if last and last.question == whole else ()
+        told = last.citations if last and last.answered and last.question == whole else ()
         return self._begun(whole, told)
 
     def _begun(self, whole: str, told: Sequence[Citation]) -> str:
@@ -435,8 +438,8 @@ class Stored(Conversation):
         return self._say(messages.NOTICES_OFF if off else messages.NOTICES_ON)
 
     def offered(self, text: str, limit: int) -> list[Shown]:
-        """The citations of an answer that nobody has chosen yet: it is not stored. It comes with every key typed,
-        so it has a limit of its own, KEYS times that of questions, which is kept in silence.
+        """What an answer quotes, that nobody has chosen yet: it is not stored. It comes with every key typed, so it
+        has a limit of its own, KEYS times that of questions, which is kept in silence.
         """
         if not self.allowed():
             return []
@@ -449,11 +452,9 @@ class Stored(Conversation):
         if self._store.spend([(who, MINUTE, minute * KEYS), (who, DAY, day * KEYS)], time.time()):
             return []
         answer = self._desk.ask(question)
-        every = enumerate(answer.citations, 1)
-        shown = [
-            Shown(one, number, len(answer.citations), answer.question, carried_by(answer, one)) for number, one in every
-        ]
-        return [replace(one, outdated=answer.outdated) for one in shown]
+        every, count = enumerate(answer.quoted, 1), len(answer.quoted)
+        shown = [Shown(one, number, count, answer.question, carried_by(answer, one)) for number, one in every]
+        return [replace(one, outdated=answer.outdated, sure=answer.answered) for one in shown]
 
     def vote(self, answer: str, reason: str) -> str:
         if reason not in VOTES_FOR or self._store.given(answer) is None:
@@ -588,11 +589,12 @@ class Stored(Conversation):
             read_as=answer.question.read_as,
             scope=answer.question.scope,
             confidence=answer.confidence,
-            marks=tuple(mark(one, carried_by(answer, one)) for one in answer.citations),
+            marks=tuple(mark(one, carried_by(answer, one)) for one in answer.quoted),
             differing=tuple(map(_told, answer.differing)),
             retrieved=tuple((one.stored.revision.article.url, one.score) for one in answer.retrieved),
             position=self._office.archive.position(),
             heading=heading,
+            answered=answer.answered,
         )
         self._store.keep(given)
         return given.id
@@ -608,7 +610,8 @@ class Stored(Conversation):
                 citations.append(self._cited(one))
             except FalseQuote:
                 continue
-        return _Turn(given.question, "\n".join(one.quote for one in citations), tuple(citations), (), answer)
+        said = "\n".join(one.quote for one in citations)
+        return _Turn(given.question, said, tuple(citations), (), answer, answered=given.answered)
 
     def _differing(self, told: Sequence[Told]) -> tuple[Differing, ...]:
         """Those that can be proven again; none where one is left."""
@@ -642,17 +645,24 @@ class Stored(Conversation):
 
 
 def _behind(answer: Answer) -> tuple[Revision, ...]:
-    cited = {one.article.url for one in answer.citations}
+    cited = {one.article.url for one in answer.quoted}
     every = {one.stored.revision.article.url: one.stored.revision for one in answer.retrieved}
     return tuple(sorted(every.values(), key=lambda one: one.article.url not in cited))
 
 
 def first(answer: Answer, stored: str = "") -> Shown:
-    """The first citation of an answer that has some; `stored` is the id that the answer is kept under."""
-    citation = answer.citations[0]
+    """The first of what an answer quotes, where it quotes something; `stored` is the id that it is kept under."""
+    citation = answer.quoted[0]
     copies = carried_by(answer, citation)
-    shown = Shown(citation, 1, len(answer.citations), answer.question, copies, answer.differing, stored)
-    return replace(shown, outdated=answer.outdated)
+    shown = Shown(citation, 1, len(answer.quoted), answer.question, copies, answer.differing, stored)
+    return replace(shown, outdated=answer.outdated, sure=answer.answered)
+
+
+def opening(reply: Reply, stored: str = "") -> Reply:
+    """What a chat shows of a reply: the first of what an answer quotes, as Shown; an Answer is left only where it is a
+    plain no. `stored` as in `first`.
+    """
+    return first(reply, stored) if isinstance(reply, Answer) and reply.quoted else reply
 
 
 def _told(differing: Differing) -> Told:
@@ -715,8 +725,9 @@ def speaker(citation: Citation, language: str = "") -> list[str]:
 
 
 def above(shown: Shown, language: str = "") -> list[str]:
-    """What stands above an answer: why it comes unasked, how the question was understood."""
-    return [*filter(None, [shown.heading]), *understood(shown.question, language)]
+    """What stands above a citation: why it comes unasked, how the question was understood, that it is no answer."""
+    unsure = [] if shown.sure else [messages.say(messages.PERHAPS, language)]
+    return [*filter(None, [shown.heading]), *understood(shown.question, language), *unsure]
 
 
 def understood(question: Question, language: str = "") -> list[str]:
@@ -735,7 +746,7 @@ def refusal(answer: Answer, language: str = "") -> list[str]:
     """Why there is no answer and what was looked for, a sentence each; the nearest headlines go below."""
     if answer.reason == Reason.EMPTY:
         return [messages.say(messages.EMPTY_CHAT, language)]
-    reason = messages.say(messages.NOT_FOUND, language, reason=messages.say(answer.reason, language))
+    reason = messages.say(answer.reason, language)
     asked = messages.say(messages.LOOKED_FOR, language, question=cut(answer.question.text, FIELD))
     return [reason, asked, *_filtered(answer.question, language), *index_current(answer.outdated, language)]
 

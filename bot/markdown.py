@@ -17,9 +17,9 @@ from bot.conversation import (
     Sources,
     Verified,
     above,
-    first,
     known_of,
     notes,
+    opening,
     refusal,
     reports,
     speaker,
@@ -56,13 +56,12 @@ class _Page:
     head: Sequence[str]
     foot: Sequence[str]
     reports: Sequence[tuple[str, str]] = ()  # words and address
-    answers: bool = False  # whether the quote stands in front too, with the words that answer in bold
+    answers: bool = False  # whether the quote stands in front too, as an answer, its words that answer in bold
 
 
 def render(reply: Reply, dialect: Dialect, answer: str = "", below: str = "") -> str:
     """`answer` is the id under which an Answer is stored; `below`, a line of ours below a citation."""
-    if isinstance(reply, Answer) and reply.answered:
-        reply = first(reply, answer)
+    reply = opening(reply, answer)
     if isinstance(reply, Shown):
         return _shown(reply, dialect, below)
     if isinstance(reply, Verified):
@@ -87,7 +86,7 @@ def _shown(shown: Shown, dialect: Dialect, below: str) -> str:
     if shown.count > 1:
         foot.append(messages.say(messages.SOURCE_OF, number=shown.number, count=shown.count))
     foot += [messages.DIFFER] if shown.differing else []
-    page = _Page(shown.citation, link(shown.citation), above(shown), foot, reports(shown), answers=True)
+    page = _Page(shown.citation, link(shown.citation), above(shown), foot, reports(shown), answers=shown.sure)
     ours = f"\n{plain(below, dialect)}" if below else ""
     return _page(page, dialect, dialect.longest - units(ours)) + ours
 

@@ -392,8 +392,6 @@ EMPTY_ARCHIVE = (
     "The archive is empty. Take articles in with: pullquote ingest PATH\n"
     'Or try the sample articles: pullquote ask --sample "what did Russia demand?"'
 )
-NO_ANSWER = "Not in the archive: {reason}."
-NEAREST = "The nearest headlines:"
 UNDATED = "undated"
 NOT_KNOWN = "unknown"
 UNDERSTOOD = "Understood as: {question}"
@@ -626,8 +624,8 @@ def printable(text: str) -> str:
 # Conversations in a chat: what a bot says is English here and looked up in translations/LANGUAGE.json by its English.
 
 START = (
-    "Ask a question about the news. I answer in an article's own words, with the article, or say that it is not in "
-    "the archive. /help lists what else you can do."
+    "Ask a question about the news. I answer in an article's own words, with the article, or say that I found no "
+    "answer. /help lists what else you can do."
 )
 CHAT_HELP = """\
 Ask a question. The next one may lean on it: “and what did Ukraine say?” Reply to an answer of mine to ask about it.
@@ -679,10 +677,10 @@ GONE = "The article of this answer is no longer in the archive."
 UNKNOWN_ANSWER = "This answer is not stored any more. Ask the question again."
 OPEN = "open"
 SOURCE_OF = "Source {number} of {count}"
-NOT_FOUND = "Not in the archive: {reason}."
+PERHAPS = "Not sure. The closest I have:"
 LOOKED_FOR = "Looked for: {question}"
 LOOKED_AT = "Looked at articles {filters}."
-CLOSEST = "The nearest headlines, which do not answer it:"
+CLOSEST = "The nearest headlines, which are no answer:"
 READ_AS = "Understood as: {question}"
 NO_DAY = "undated"
 SPEAKER = "Speaker: {speaker} (“{cue}”)"
@@ -825,12 +823,13 @@ MATRIX_ENCRYPTED = (
 
 # retrieval.answer.Reason, in its order
 REASONS = (
-    "the archive is empty",
-    "nothing was found",
-    "nothing good enough was published within the dates asked for",
-    "nothing good enough was published by the outlet asked for",
-    "only weak matches were found",
-    "the quote could not be proven against the archive",
+    "The archive is empty.",
+    "Nothing on this was found in the archive.",
+    "No answer was found within the dates asked for.",
+    "No answer was found in the outlet asked for.",
+    "I have articles on this, but found none that says it.",
+    "Not sure that the closest passage says it.",
+    "The quote that was found could not be proven against the archive.",
 )
 LANGUAGES = ("de", "es", "fr", "uk", "ru")  # besides English
 CHAT = (
@@ -840,7 +839,7 @@ CHAT = (
     *(COMMAND_HELP, ASK_WHAT),
     *(BUTTON_NEXT, BUTTON_MORE, BUTTON_WRONG, BUTTON_BACK, WHY_WRONG, WRONG_ANSWER, WRONG_QUOTE, OUT_OF_DATE),
     *(RIGHT, THANKS),
-    *(GONE, UNKNOWN_ANSWER, SOURCE_OF, NOT_FOUND, LOOKED_FOR, LOOKED_AT, CLOSEST, READ_AS),
+    *(GONE, UNKNOWN_ANSWER, SOURCE_OF, PERHAPS, LOOKED_FOR, LOOKED_AT, CLOSEST, READ_AS),
     *(DIFFER, UPDATE, NO_DAY, SPEAKER, NO_SPEAKER, NO_ONE_SPEAKER, OLD, OLD_YEARS, OPINION, PRESS_RELEASE, LIVE, WIRE),
     *(A_CORRECTION, CORRECTED, FILE_DATE, SINCE_DAY, UNTIL_DAY, BETWEEN_DAYS),
     *(BY_OUTLET, FROM_WORDS, CHAT_ONLY, CHAT_ALSO, CHAT_ALSO_MANY, EMPTY_CHAT),

@@ -19,7 +19,6 @@ from bot.listening import GRACE
 from bot.notices import Later, Unpostable, watch
 from bot.reception import Asked, Press, Seats, Turns, answered, button, noted, pressed, read_press
 from bot.watchlist import Place
-from retrieval.answer import Answer
 
 PATIENCE = 0.5  # seconds after which a person sees that the bot is at work
 log = logging.getLogger("pullquote.porter")
@@ -297,8 +296,3 @@ def _postable() -> Iterator[None]:
         raise Later(str(error)) from error
     except TooLate as error:
         raise Unpostable(str(error)) from error
-
-
-def shows_citation(reply: Reply) -> bool:
-    """Whether there are buttons below it."""
-    return isinstance(reply, Shown) or (isinstance(reply, Answer) and reply.answered)

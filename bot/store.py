@@ -44,6 +44,7 @@ _answers = sa.Table(
     sa.Column("position", sa.Integer, nullable=False),  # of the archive, when it was asked
     sa.Column("given", sa.Text, nullable=False),
     sa.Column("heading", sa.Text, nullable=False),
+    sa.Column("answered", sa.Boolean, nullable=False),
 )
 _turns = sa.Table(
     "turns",
@@ -106,6 +107,7 @@ MIGRATIONS = (
     ),
     ("ALTER TABLE answers ADD COLUMN differing TEXT NOT NULL DEFAULT '[]'",),
     ("ALTER TABLE answers ADD COLUMN heading TEXT NOT NULL DEFAULT ''", *MIGRATION),
+    ("ALTER TABLE answers ADD COLUMN answered BOOLEAN NOT NULL DEFAULT 1",),
 )
 
 
@@ -149,6 +151,7 @@ class Given:
     differing: tuple[Told, ...] = ()
     given: datetime = field(default_factory=lambda: datetime.now(UTC))
     heading: str = ""  # what stands above it, where nobody asked just then
+    answered: bool = True  # False: its one mark, where it has one, is what may be meant
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,14 +16,15 @@ RETRIEVED = 10  # passages that an answer keeps, each with its article
 
 
 class Reason(StrEnum):
-    """Why there is no answer."""
+    """Why there is no answer, as a person reads it: what was found, and never that there is no more than that."""
 
-    EMPTY = "the archive is empty"
-    NOTHING = "nothing was found"
-    DATES = "nothing good enough was published within the dates asked for"
-    OUTLETS = "nothing good enough was published by the outlet asked for"
-    WEAK = "only weak matches were found"
-    UNPROVEN = "the quote could not be proven against the archive"
+    EMPTY = "The archive is empty."
+    NOTHING = "Nothing on this was found in the archive."
+    DATES = "No answer was found within the dates asked for."
+    OUTLETS = "No answer was found in the outlet asked for."
+    SILENT = "I have articles on this, but found none that says it."
+    UNSURE = "Not sure that the closest passage says it."
+    UNPROVEN = "The quote that was found could not be proven against the archive."
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +66,22 @@ class Answer:
     citations: tuple[Citation, ...]
     retrieved: tuple[Found, ...]  # best first
     seconds: float
-    reason: str = ""  # a Reason and its particulars, where it is a refusal
+    reason: str = ""  # a Reason, where it is no answer
     differing: tuple[Differing, ...] = ()  # newest first, undated last; what the first citation gives is one of them
-    copies: tuple[tuple[Revision, ...], ...] = ()  # for each citation: other articles that have its words
+    copies: tuple[tuple[Revision, ...], ...] = ()  # for each that is `quoted`: other articles that have its words
     nearest: tuple[Revision, ...] = ()  # headlines to offer with a refusal
     outdated: Freshness | None = None  # of the archive, where it does not reach to the end of the days asked for
     explained: Mapping[str, object] = field(default_factory=dict)  # what each stage did, for --explain
+    perhaps: Citation | None = None  # what may be meant, where nothing is sure: the closest passage, proven too
+
+    @property
+    def quoted(self) -> tuple[Citation, ...]:
+        """What a person sees quoted: all that it cites, or the one that may be meant; empty where it is a plain no."""
+        return self.citations or ((self.perhaps,) if self.perhaps else ())
 
     def carried(self, citation: Citation) -> tuple[Revision, ...]:
-        """Other articles that have the words of one of its citations, the agency's or the earliest first."""
-        return dict(zip(self.citations, self.copies, strict=False)).get(citation, ())
+        """Other articles that have the words of one that is `quoted`, the agency's or the earliest first."""
+        return dict(zip(self.quoted, self.copies, strict=False)).get(citation, ())
 
 
 def to_json(answer: Answer, name: object = None) -> dict[str, object]:
@@ -86,7 +93,8 @@ def to_json(answer: Answer, name: object = None) -> dict[str, object]:
         "answered": answer.answered,
         "confidence": round(answer.confidence, 4),
         "answer": answer.text,
-        "citations": [_citation(one) | {"also": also(answer.carried(one))} for one in answer.citations],
+        "citations": [_carried(answer, one) for one in answer.citations],
+        "perhaps": _carried(answer, answer.perhaps) if answer.perhaps else None,
         "differing": [_differing(one) for one in answer.differing],
         "retrieved": [_found(one) for one in answer.retrieved],
         "nearest": [{"title": one.article.title, "url": one.article.url} for one in answer.nearest],
@@ -95,6 +103,10 @@ def to_json(answer: Answer, name: object = None) -> dict[str, object]:
         "reason": answer.reason,
         "seconds": round(answer.seconds, 4),
     }
+
+
+def _carried(answer: Answer, citation: Citation) -> dict[str, object]:
+    return _citation(citation) | {"also": also(answer.carried(citation))}
 
 
 def _citation(citation: Citation) -> dict[str, object]:

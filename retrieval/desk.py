@@ -1,4 +1,7 @@
-"""The desk: a question in, a proven answer or a reasoned refusal out. Nothing unchecked leaves it."""
+"""The desk: a question in; out a proven answer, the proven passage that may be meant, or a reasoned refusal.
+
+Nothing unchecked leaves it.
+"""
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -60,14 +63,15 @@ class Desk:
 
     def _answer(self, question: Question) -> Answer:
         if self._archive.empty():
-            return self._refused(question, Reading(False, 0.0, (), ()), Reason.EMPTY, ())
+            nothing = Reading(False, 0.0, (), ())
+            return self._refused(question, nothing, Reason.EMPTY, nothing)
         begun = perf_counter()
         question = self._search.spelled(question)
         found = self._search(question)
         searched = perf_counter()
         reading = self._reader.read(question, found)
         stages = {"search": searched - begun, "reader": perf_counter() - searched}
-        answer = self._refuse(question, reading) if not reading.sure else self._cited(question, reading)
+        answer = self._cited(question, reading) if reading.sure else self._unsure(question, reading)
         return replace(answer, explained={"seconds": stages, **reading.explained})
 
     def _cited(self, question: Question, reading: Reading) -> Answer:
@@ -75,7 +79,7 @@ class Desk:
             [cite(one.revision, one.span, one.answer) for one in reading.choices[: question.citations]]
         )
         if not citations:
-            return self._refused(question, reading, Reason.UNPROVEN, reading.ranked)
+            return self._refused(question, reading, Reason.UNPROVEN, reading)
         text = "\n".join(one.quote for one in citations)
         carried = [self._carried(question, one, reading.ranked) for one in citations]
         differing = self._differing(reading.differing) or self._changed(citations[0], carried[0])
@@ -90,6 +94,16 @@ class Desk:
             differing=differing,
             copies=tuple(one.same for one in carried),
         )
+
+    def _unsure(self, question: Question, reading: Reading) -> Answer:
+        """The passage that may be meant, without words that answer; a refusal where there is none to be proven."""
+        meant = reading.perhaps
+        proven = self._all_proven([cite(meant.revision, meant.span)]) if meant else ()
+        if not proven:
+            return self._refuse(question, reading)
+        copies = (self._carried(question, proven[0], reading.ranked).same,)
+        unsure = self._refused(question, reading, Reason.UNSURE, None)
+        return replace(unsure, perhaps=proven[0], copies=copies)
 
     def _carried(self, question: Question, citation: Citation, ranked: Sequence[Found]) -> Carried:
         """What the copies of its article, and passages left out for one of its own, make of a citation."""
@@ -122,21 +136,22 @@ class Desk:
         return tuple(proven)
 
     def _still_true(self, answer: Answer) -> bool:
-        shown = (*answer.citations, *(one.citation for one in answer.differing))
+        shown = (*answer.quoted, *(one.citation for one in answer.differing))
         return self._all_proven(shown) == shown
 
     def _refuse(self, question: Question, reading: Reading) -> Answer:
-        """Says why: nothing there, only outside the dates or outlets asked for, or only weak matches."""
-        scope = question.scope
+        """Says why: no article on it, only outside the dates or outlets asked for, or on it but silent."""
+        scope, on_it = question.scope, reading.near and bool(reading.ranked)
         if scope.narrow and not scope.revisions:
             wider = replace(question, scope=Scope())
             outside = self._reader.read(wider, self._search(wider))
-            if outside.sure or not reading.ranked:
+            if outside.sure or not on_it:
                 reason = Reason.DATES if scope.since or scope.until or scope.as_of else Reason.OUTLETS
-                return self._refused(question, reading, reason, outside.ranked)
-        return self._refused(question, reading, Reason.WEAK if reading.ranked else Reason.NOTHING, reading.ranked)
+                return self._refused(question, reading, reason, outside)
+        return self._refused(question, reading, Reason.SILENT if on_it else Reason.NOTHING, reading)
 
-    def _refused(self, question: Question, reading: Reading, reason: Reason, near: Sequence[Found]) -> Answer:
+    def _refused(self, question: Question, reading: Reading, reason: Reason, offered: Reading | None) -> Answer:
+        """With the headlines of the reading that is `offered`, where these are on the matter."""
         return Answer(
             question,
             False,
@@ -146,7 +161,7 @@ class Desk:
             reading.ranked[:RETRIEVED],
             0.0,
             reason=reason.value,
-            nearest=headlines(near),
+            nearest=headlines(offered.ranked) if offered and offered.near else (),
         )
 
 

@@ -45,6 +45,8 @@ def measure(asked: Iterable[tuple[Mapping[str, object], Answer]]) -> list[Figure
         _mean("first quote holds gold", [_first_quote_holds(answer, accepted) for accepted, answer in possible]),
         _mean("answered when possible", [answer.answered for _, answer in possible]),
         _mean("abstained when impossible", [not answer.answered for answer in impossible]),
+        _mean("perhaps holds gold", [holds(one.perhaps.quote, accepted) for accepted, one in possible if one.perhaps]),
+        _mean("perhaps when impossible", [answer.perhaps is not None for answer in impossible]),
     ]
     if possible and impossible:
         sure = [answer.confidence for _, answer in possible]

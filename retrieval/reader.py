@@ -97,6 +97,8 @@ class Reading:
     ranked: tuple[Found, ...]  # the passages, best first
     differing: tuple[Reported, ...] = ()  # the first choice's figure, then those that other articles give
     explained: Mapping[str, object] = field(default_factory=dict)
+    perhaps: Choice | None = None  # what may be meant, where it is not sure
+    near: bool = True  # whether the matter is in the archive at all
 
 
 class Reader(Protocol):

@@ -15,14 +15,13 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from bot import messages
-from bot.conversation import Office, Person, Reply, Shown, first
+from bot.conversation import Office, Person, Reply, Shown, opening
 from bot.markdown import DISCORD, render
 from bot.porter import Away, Heard, Porter, TooLate, Work
 from bot.reception import VOTES, Asked, buttons, command, read_press
 from bot.settings import BadSettings, Settings
 from bot.watchlist import Place
 from corpus.article import line
-from retrieval.answer import Answer
 
 BY = "by "  # in front of who asks in a channel, where each person has a conversation of their own
 OURS = "pq:"  # in front of what our buttons keep
@@ -70,7 +69,7 @@ def person(user: discord.User | discord.Member, channel: int, alone: bool, topic
 
 def content(reply: Reply, answer: str = "") -> tuple[str, discord.ui.View | None]:
     """The text, and the buttons below it."""
-    shown = first(reply, answer) if isinstance(reply, Answer) and reply.answered else reply
+    shown = opening(reply, answer)
     text = render(reply, DISCORD, answer)
     return text, view(shown) if isinstance(shown, Shown) and shown.answer else None
 

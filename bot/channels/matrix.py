@@ -33,9 +33,9 @@ from bot.conversation import (
     Stored,
     Verified,
     above,
-    first,
     known_of,
     notes,
+    opening,
     refusal,
     reports,
     speaker,
@@ -260,8 +260,9 @@ def person(user: str, room: str, topic: str = "") -> Person:
 
 def render(reply: Reply, answer: str = "") -> Message:
     """`answer` is the id under which an Answer is stored: one that is has reactions."""
+    reply = opening(reply, answer)
     if isinstance(reply, Answer):
-        return _shown(first(reply, answer)) if reply.answered else _refused(reply)
+        return _refused(reply)
     if isinstance(reply, Shown):
         return _shown(reply)
     if isinstance(reply, Verified):
@@ -299,7 +300,7 @@ def _shown(shown: Shown) -> Message:
     foot += [messages.DIFFER] if shown.differing else []
     tail = [_Line(cut(text, FIELD), _address(url)) for text, url in reports(shown)]
     at = f"{shown.number}:{shown.widened}" if shown.answer else ""
-    return replace(_cited(shown.citation, above(shown), foot, tail, front=True), shown=at)
+    return replace(_cited(shown.citation, above(shown), foot, tail, front=shown.sure), shown=at)
 
 
 def _verified(verified: Verified) -> Message:
@@ -667,8 +668,8 @@ class Desk:
             await asyncio.to_thread(self._note, who, post, answer, sent)
         if strange:
             await self._tell_admins(who, post.id)
-        if answer and not instead and isinstance(reply, Answer) and reply.answered:
-            await self._offer(post.room, sent, len(reply.citations))
+        if answer and not instead and isinstance(reply, Answer) and reply.quoted:
+            await self._offer(post.room, sent, len(reply.quoted))
 
     async def _with_context(self, asked: Asked, post: Post) -> Asked:
         """The words of somebody else's message that it replies to, which an answer of ours is not."""

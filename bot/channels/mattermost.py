@@ -15,16 +15,15 @@ import aiohttp
 from aiohttp import web
 
 from bot import messages
-from bot.conversation import Office, Person, Reply, Shown, first
+from bot.conversation import Office, Person, Reply, Shown, opening
 from bot.listening import listening
 from bot.markdown import MATTERMOST, render
-from bot.porter import Away, Heard, Porter, TooLate, Work, shows_citation
+from bot.porter import Away, Heard, Porter, TooLate, Work
 from bot.reception import Asked, Press, buttons, command, read_press
 from bot.settings import BadSettings, Settings
 from bot.watchlist import Place
 from corpus.article import line
 from corpus.sources.files import MAX_DOCUMENT
-from retrieval.answer import Answer
 
 TRIES = 5  # of a call that is refused for its rate, or cannot be served
 SOON = 1.0  # seconds in which an answer that was posted is noted
@@ -77,10 +76,10 @@ def person(user: str, channel: str, topic: str, direct: bool, name: str = "") ->
 def message(reply: Reply, answer: str, sign: "Signer | None") -> dict[str, Any]:
     """The text, and buttons where they can reach us."""
     props: dict[str, Any] = {"attachments": []}
-    below = "" if sign or not (answer and shows_citation(reply)) else messages.MATTERMOST_REACTIONS
-    if sign and answer and shows_citation(reply):
-        shown = first(reply, answer) if isinstance(reply, Answer) else reply
-        props["attachments"] = [{"actions": sign.actions(shown)}] if isinstance(shown, Shown) else []
+    shown, below = opening(reply, answer), ""
+    if answer and isinstance(shown, Shown):
+        props["attachments"] = [{"actions": sign.actions(shown)}] if sign else []
+        below = "" if sign else messages.MATTERMOST_REACTIONS
     return {"message": render(reply, MATTERMOST, answer, below), "props": props}
 
 

@@ -63,9 +63,9 @@ from bot.conversation import (
     Stored,
     Verified,
     above,
-    first,
     known_of,
     notes,
+    opening,
     refusal,
     reports,
     told_of,
@@ -179,8 +179,9 @@ def person(user: str, channel: str, topic: str = "", groups: frozenset[str] = fr
 
 def render(reply: Reply, answer: str = "", *, alone: bool = False) -> Message:
     """`answer` is the id under which an Answer is stored, for its buttons; `alone`: only who asked sees it."""
+    reply = opening(reply, answer)
     if isinstance(reply, Answer):
-        return _shown(first(reply, answer), alone) if reply.answered else _refused(reply)
+        return _refused(reply)
     if isinstance(reply, Shown):
         return _shown(reply, alone)
     if isinstance(reply, Verified):
@@ -203,8 +204,8 @@ def _shown(shown: Shown, alone: bool) -> Message:
     below = [_escaped(cut(one, FIELD)) for one in foot]
     below += [f"• {_linked(cut(text, FIELD), url, SHORT_LINK)}" for text, url in reports(shown)]
     head = above(shown)
-    blocks = _cited(shown.citation, head, below, shown.citation.quote)
-    return Message(_told(shown.citation), (*blocks, *(_buttons(shown, alone) if shown.answer else ())))
+    blocks = _cited(shown.citation, head, below, shown.citation.quote if shown.sure else "")
+    return Message(_told(shown), (*blocks, *(_buttons(shown, alone) if shown.answer else ())))
 
 
 def _verified(verified: Verified) -> Message:
@@ -298,9 +299,12 @@ def _headline(revision: Revision) -> str:
     return f"• {_linked(revision.article.title, revision.article.url, 2 * SHORT_LINK)}"
 
 
-def _told(citation: Citation) -> str:
-    outlet, day, _ = known_of(citation.article)
-    return _summary(" · ".join(filter(None, (cut(citation.quote, FIELD), outlet, citation.article.title, day))))
+def _told(shown: Shown) -> str:
+    """Says before anything else that it is no answer, where it is none: many read no further."""
+    article = shown.citation.article
+    outlet, day, _ = known_of(article)
+    told = " · ".join(filter(None, (cut(shown.citation.quote, FIELD), outlet, article.title, day)))
+    return _summary(told if shown.sure else f"{messages.PERHAPS} {told}")
 
 
 def _summary(text: str) -> str:

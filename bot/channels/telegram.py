@@ -55,9 +55,9 @@ from bot.conversation import (
     Stored,
     Verified,
     above,
-    first,
     known_of,
     notes,
+    opening,
     refusal,
     reports,
     told_of,
@@ -175,8 +175,9 @@ def person(user: User | None, chat: int, topic: int | None = None) -> Person:
 
 def render(reply: Reply, language: str = "", answer: str = "", bot: str = "") -> Message:
     """`answer` is the id under which an Answer is stored, for its buttons; `bot` the user name, for links to it."""
+    reply = opening(reply, answer)
     if isinstance(reply, Answer):
-        return _shown(first(reply, answer), language) if reply.answered else _refusal(reply, language)
+        return _refusal(reply, language)
     if isinstance(reply, Shown):
         return _shown(reply, language)
     if isinstance(reply, Verified):
@@ -196,7 +197,7 @@ def _shown(shown: Shown, language: str) -> Message:
         foot.append(messages.say(messages.SOURCE_OF, language, number=shown.number, count=shown.count))
     foot += [messages.say(messages.DIFFER, language)] if shown.differing else []
     tail = [(cut(line, FIELD), url) for line, url in reports(shown, language)]
-    html = _cited(shown.citation, language, head, foot, tail, front=True)
+    html = _cited(shown.citation, language, head, foot, tail, front=shown.sure)
     return Message(html, buttons(shown, language) if shown.answer else None)
 
 
@@ -258,6 +259,12 @@ def _passage(citation: Citation, room: int) -> str:
         parts = around(citation.before, citation.quote, citation.after, room - longer)
     before, quote, after = map(_escaped, parts)
     return f"{before}<b>{quote}</b>{after}"
+
+
+def _described(shown: Shown, language: str) -> str:
+    """Below the headline, in a list to choose from."""
+    known = " · ".join(filter(None, known_of(shown.citation.article, language)))
+    return known if shown.sure else f"{messages.say(messages.PERHAPS, language)} {known}"
 
 
 def _escaped(text: str) -> str:
@@ -568,7 +575,7 @@ class Desk:
             InlineQueryResultArticle(
                 id=str(number),
                 title=cut(one.citation.article.title, FIELD),
-                description=" · ".join(filter(None, known_of(one.citation.article, who.language))),
+                description=_described(one, who.language),
                 input_message_content=InputTextMessageContent(
                     render(replace(one, count=1), who.language).html, ParseMode.HTML, link_preview_options=PREVIEW
                 ),

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.console import Console
 from rich.style import Style
@@ -66,7 +66,7 @@ def to_question(typed: str) -> str | None:
 
 def render(reply: Reply, limits: Limits) -> Message:
     if isinstance(reply, Answer):
-        return _answer(reply, limits) if reply.answered else _refusal(reply, limits)
+        return _answer(reply, limits) if reply.quoted else _refusal(reply, limits)
     if isinstance(reply, Shown):
         return _shown(reply, limits)
     if isinstance(reply, Sources):
@@ -140,21 +140,21 @@ def _line_editing() -> None:
 
 def _answer(answer: Answer, limits: Limits) -> Message:
     blocks = _understood(answer)
-    for number, citation in enumerate(answer.citations, 1):
+    for number, citation in enumerate(answer.quoted, 1):
         blocks += [BLANK] if blocks else []
         told = answer.differing if number == 1 else ()
-        shown = Shown(citation, number, len(answer.citations), answer.question, carried_by(answer, citation), told)
-        blocks += _shown(shown, limits)
+        shown = Shown(citation, number, len(answer.quoted), answer.question, carried_by(answer, citation), told)
+        blocks += _shown(replace(shown, sure=answer.answered), limits)
     return [*blocks, *_outdated(answer)]
 
 
 def _refusal(answer: Answer, limits: Limits) -> Message:
     if answer.reason == Reason.EMPTY:
         return [Block(Text(messages.EMPTY_ARCHIVE))]
-    blocks = [*_understood(answer), Block(Text(messages.NO_ANSWER.format(reason=messages.printable(answer.reason))))]
+    blocks = [*_understood(answer), Block(Text(messages.printable(answer.reason)))]
     blocks += _outdated(answer)
     if answer.nearest:
-        blocks += [BLANK, Block(Text(messages.NEAREST, style="dim")), *_headlines(answer.nearest, limits, indent=2)]
+        blocks += [BLANK, Block(Text(messages.CLOSEST, style="dim")), *_headlines(answer.nearest, limits, indent=2)]
     return blocks
 
 
@@ -174,7 +174,8 @@ def _outdated(answer: Answer) -> Message:
 
 
 def _shown(shown: Shown, limits: Limits) -> Message:
-    blocks = _citation(shown.citation, limits, f"{shown.number}" if shown.count > 1 else "", notes(shown))
+    blocks = [] if shown.sure else [Block(Text(messages.PERHAPS))]
+    blocks += _citation(shown.citation, limits, f"{shown.number}" if shown.count > 1 else "", notes(shown))
     told = reports(shown)
     indent = 3 if shown.count > 1 else 0
     blocks += [Block(Text(messages.DIFFER, style="dim"), indent)] if told else []

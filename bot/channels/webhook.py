@@ -17,13 +17,12 @@ import aiohttp
 from aiohttp import web
 
 from bot import messages
-from bot.conversation import Office, Person, Reply, Shown
+from bot.conversation import Office, Person, Reply, Shown, opening
 from bot.listening import GRACE, listening
 from bot.markdown import MATTERMOST, ROCKETCHAT, ZULIP, Dialect, render
 from bot.reception import LABELS, Asked, Press, Seats, Turns, answered, button, command, pressed, read_press
 from bot.settings import Settings
 from corpus.article import line
-from retrieval.answer import Answer
 
 BODY = 64_000  # bytes of a request
 READING = 10.0  # seconds for a request to come in
@@ -175,12 +174,11 @@ class Desk:
 
     def _written(self, who: Person, reply: Reply, answer: str, dialect: Dialect) -> str:
         """What is shown is noted, for "next source" and the like."""
-        cited = isinstance(reply, Shown) or (isinstance(reply, Answer) and reply.answered)
-        if answer and cited:
-            shown = reply if isinstance(reply, Shown) else None
-            at = Press(answer, shown.number if shown else 1, shown.widened if shown else 0)
-            self._store.note_message(_last(who), answer, at.value)
-        return render(reply, dialect, answer, below=messages.HOOK_BUTTONS if answer and cited else "")
+        shown, below = opening(reply, answer), ""
+        if answer and isinstance(shown, Shown):
+            self._store.note_message(_last(who), answer, Press(answer, shown.number, shown.widened).value)
+            below = messages.HOOK_BUTTONS
+        return render(shown, dialect, answer, below)
 
     def _pressed(self, who: Person, words: str) -> Press | None:
         label = next((one for one in LABELS if one.lower() == words.lower().rstrip(".!")), "")

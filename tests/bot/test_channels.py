@@ -25,9 +25,9 @@ from bot.conversation import (
     Shown,
     Sources,
     Verified,
-    first,
     known_of,
     notes,
+    opening,
     refusal,
     reports,
     understood,
@@ -38,11 +38,12 @@ from bot.sample import take_in_sample
 from bot.settings import Settings
 from bot.store import open_store
 from corpus.article import line
-from retrieval.answer import Answer
+from retrieval.answer import Answer, Reason
 from retrieval.citation import link
 from retrieval.question import read_question
 from tests import synapse
 from tests.drivers import DRIVERS, Arrived, Driver, Starts
+from tests.unsure import Unsure
 
 NEXT, MORE = f"[{messages.BUTTON_NEXT}]", f"[{messages.BUTTON_MORE}]"
 WRONG = f"[{messages.WRONG_QUOTE}]"
@@ -89,6 +90,15 @@ CONVERSATIONS = {
     "a forgotten article": [DEMAND, f"{FORGET}{TALKS}", MORE, DEMAND],
 }
 assert len(CONVERSATIONS) >= 30
+OF_ONE_UNSURE = {
+    "what may be meant": [TRAM],
+    "who may have said it": [TRAM, "who said it?"],
+    "more around it": [TRAM, MORE],
+    "its feedback": [TRAM, WRONG],
+    "its export": [TRAM, "/export"],
+    "a follow-up to it": [TRAM, "and Councillor Okonjo?"],
+    "a plain no": ["who won the cheese prize in Narnia?"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -115,20 +125,20 @@ class Core:
             return said or self.shown
         reply, answer, _ = answered(self.office, self.who, Asked(line(step)), "")
         assert reply is not None
-        if isinstance(reply, Answer) and reply.answered:
-            self.shown = first(reply, answer)
+        opened = opening(reply, answer)
+        self.shown = opened if isinstance(opened, Shown) else self.shown
         return reply
 
 
 def expected(reply: Reply) -> tuple[list[str], str, list[str]]:
     """Sentences and names that must arrive, the words of the quotation, and the addresses that must be links."""
-    if isinstance(reply, Answer) and reply.answered:
-        reply = first(reply)
+    reply = opening(reply)
     if isinstance(reply, Shown):
         article = reply.citation.article
+        unsure = [] if reply.sure else [messages.PERHAPS]
         noted = [*notes(reply), *understood(reply.question), *(words for words, _ in reports(reply))]
         count = [messages.SOURCE_OF.format(number=reply.number, count=reply.count)] if reply.count > 1 else []
-        said = [article.title, *known_of(article), *noted, *count]
+        said = [*unsure, article.title, *known_of(article), *noted, *count]
         return [one for part in said for one in part.split("\n")], reply.citation.quote, [link(reply.citation)]
     if isinstance(reply, Verified):
         article = reply.citation.article
@@ -145,12 +155,21 @@ def lost(reply: Reply, got: Arrived, brief: bool) -> list[str]:
     """What did not arrive; `brief`: the terminal words its notes in its own way."""
     said, quote, links = expected(reply)
     if brief:
-        said = said[:1] if quote or links else []
+        said = said[: 1 + (messages.PERHAPS in said)] if quote or links else []
         quote = "" if isinstance(reply, Verified) else quote
     flat, quoted = got.lines.replace("\u200b", ""), " ".join(got.quote.split())
     missing = [one for one in said if " ".join(one.split()).replace("\u200b", "") not in flat]
     missing += [quote] if " ".join(quote.split()) not in quoted else []
     return missing + [one for one in links if unquote(one) not in got.links]
+
+
+def given_out(reply: Reply, got: Arrived) -> list[str]:
+    """What may be meant, where it stands in front of its passage too, as an answer does."""
+    shown = opening(reply)
+    if not isinstance(shown, Shown) or shown.sure:
+        return []
+    quote = " ".join(shown.citation.quote.split())
+    return [f"TWICE: {quote}"] if got.lines.count(quote) > 1 else []
 
 
 @pytest.fixture
@@ -205,12 +224,39 @@ def test_another_nations_is_not_given_for_the_one_asked_about(house: House) -> N
 
 
 async def test_every_chat_shows_what_the_core_says(office: Office, drivers: Mapping[str, Starts]) -> None:
-    """All at once, as `pullquote run` has them, so that the models read each question once."""
+    failed, said = await _held(office, drivers, CONVERSATIONS)
+    assert failed == []
+    _hold_what_they_are_named_for(said)
+
+
+async def test_every_chat_shows_what_may_be_meant_as_no_answer(office: Office, drivers: Mapping[str, Starts]) -> None:
+    failed, said = await _held(replace(office, desk=Unsure(office.desk)), drivers, OF_ONE_UNSURE)
+    assert failed == []
+    meant, again, wide = (said[name][-1] for name in list(OF_ONE_UNSURE)[:3])
+    assert isinstance(meant, Answer)
+    assert (meant.answered, meant.citations, meant.nearest, meant.reason) == (False, (), (), Reason.UNSURE)
+    for one in (again, wide):
+        assert isinstance(one, Shown)
+        assert (one.sure, one.citation.quote, one.count) == (False, meant.quoted[0].quote, 1)
+    assert said["its feedback"][1] == messages.THANKS
+    exported = said["its export"][1]
+    assert isinstance(exported, Export)
+    assert meant.quoted[0].quote in exported.text
+    assert isinstance(said["a plain no"][0], Answer)
+    assert (said["a plain no"][0].reason, said["a plain no"][0].quoted) == (Reason.SILENT, ())
+
+
+async def _held(
+    office: Office, drivers: Mapping[str, Starts], conversations: Mapping[str, list[str]]
+) -> tuple[list[tuple[str, ...]], dict[str, list[Reply]]]:
+    """What each chat lost, and what the core said. All chats at once, as `pullquote run` has them, so that the models
+    read each question once.
+    """
     failed: list[tuple[str, ...]] = []
     said: dict[str, list[Reply]] = {}
     async with AsyncExitStack() as running:
         chats = {name: await running.enter_async_context(start(office)) for name, start in drivers.items()}
-        for number, (name, steps) in enumerate(CONVERSATIONS.items(), 1):
+        for number, (name, steps) in enumerate(conversations.items(), 1):
             core = Core(office, Person(f"core:{number}", f"core:{number}"))
             talks = {chat: talk(number) for chat, talk in chats.items()}
             for step in steps:
@@ -221,10 +267,9 @@ async def test_every_chat_shows_what_the_core_says(office: Office, drivers: Mapp
                 said.setdefault(name, []).append(reply)
                 for chat, driver in talks.items():
                     got = await _done(driver, step)
-                    missing = lost(reply, got, chat == "terminal") if got else []
+                    missing = lost(reply, got, chat == "terminal") + given_out(reply, got) if got else []
                     failed += [(chat, name, step[:60], *missing, "NOT IN", got.plain)] if got and missing else []
-    assert failed == []
-    _hold_what_they_are_named_for(said)
+    return failed, said
 
 
 async def _done(driver: Driver, step: str) -> Arrived | None:

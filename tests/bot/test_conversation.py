@@ -16,6 +16,7 @@ from retrieval.citation import Citation, check, cite
 from retrieval.question import BadQuestion, Question
 from retrieval.scope import Scope
 from retrieval.when import window
+from tests.unsure import Unsure
 
 TODAY = date(2025, 5, 20)
 
@@ -164,6 +165,32 @@ def test_after_a_refusal_nobody_said_it() -> None:
     conversation.reply("what did Norway demand?")
     assert conversation.reply("who said that?") == messages.NOTHING_CITED
     assert len(desk.asked) == 1
+
+
+def test_who_said_what_may_be_meant_is_shown_with_it() -> None:
+    desk = Desk(revision(1, "The mayor spoke. “We expected a flood of visitors,” said Ingrid Solheim."))
+    conversation = Conversation(Unsure(desk), today=lambda: TODAY)
+    meant = conversation.reply("how many visitors?")
+    again = conversation.reply("and who said that?")
+    assert isinstance(meant, Answer)
+    assert isinstance(again, Shown)
+    assert (again.citation, again.sure, len(desk.asked)) == (meant.perhaps, False, 1)
+    assert notes(again) == ["Speaker: Ingrid Solheim (“said”)"]
+
+
+def test_after_what_may_be_meant_its_article_is_asked_first() -> None:
+    desk = Desk(TALKS, ECHO)
+    conversation = Conversation(Unsure(desk), today=lambda: TODAY)
+    meant = conversation.reply("what did Russia demand?")
+    assert isinstance(meant, Answer)
+    assert [one.quote for one in meant.quoted] == ["Russia demanded four regions."]
+    wide = conversation.reply("/more")
+    assert isinstance(wide, Shown)
+    assert (wide.citation.quote, wide.sure) == ("Russia demanded four regions.", False)
+    assert conversation.reply("/next") == "That was the last one of 1."
+    assert conversation.reply("/sources") == Sources((TALKS, ECHO))
+    conversation.reply("when was that?")
+    assert [one.scope.revisions for one in desk.asked] == [(), (1,), ()]  # unsure there: the archive is asked
 
 
 def test_what_adds_nothing_is_not_what_the_next_turn_leans_on(desk: Desk, conversation: Conversation) -> None:

@@ -30,6 +30,7 @@ from tests.bot.test_telegram_rendering import (
     typed,
 )
 from tests.markdown import Read, read
+from tests.unsure import perhaps
 
 DIALECTS = {"mattermost": MATTERMOST, "zulip": ZULIP, "rocketchat": ROCKETCHAT, "discord": DISCORD}
 CHATS = st.sampled_from(sorted(DIALECTS))
@@ -123,6 +124,14 @@ def test_a_refusal_cites_nothing(chat: str, nearest: list[Article], question: st
         assert (found.markup, found.quote, found.bold) == ((), "", ())
 
 
+@pytest.mark.parametrize("chat", DIALECTS)
+def test_what_may_be_meant_is_marked_in_its_passage_and_nowhere_else(chat: str) -> None:
+    article = make_article(url="https://n.example/1", title="Talks end", text="They met. They parted early. It rained.")
+    found = seen(chat, perhaps(answer(replace(cite(revision(article), (10, 28)), words=(0, 4)))))
+    assert (found.quote, found.bold) == ("They met. They parted early. It rained.", ("They parted early.",))
+    assert found.plain.splitlines()[2:5] == [messages.PERHAPS, found.quote, ""]
+
+
 @given(CHATS, long_texts.filter(str.strip))
 def test_a_sentence_and_an_export_keep_their_words(chat: str, said: str) -> None:
     said = normalise(f"Said: {said}")
@@ -133,6 +142,7 @@ def test_a_sentence_and_an_export_keep_their_words(chat: str, said: str) -> None
 
 REPLIES: list[Callable[[Citation, str], Reply]] = [
     lambda citation, said: answer(citation, said),
+    lambda citation, said: perhaps(answer(citation, said)),
     lambda citation, said: Verified(citation, False, said),
 ]
 

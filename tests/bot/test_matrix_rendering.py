@@ -31,6 +31,7 @@ from tests.bot.test_telegram_rendering import (
     texts,
     typed,
 )
+from tests.unsure import perhaps
 
 ALLOWED = {"p", "br", "strong", "blockquote", "a", "ul", "li", "pre", "code"}
 ME = Me("@pullquote:news.test", "Pullquote")
@@ -135,6 +136,15 @@ def test_the_words_that_answer_are_bold_in_front(citation: Citation, data: st.Da
     assert parsed.bold == [citation.quote[start:end], citation.quote]
 
 
+@given(citations())
+def test_what_may_be_meant_is_marked_in_its_passage_and_nowhere_else(citation: Citation) -> None:
+    message = render(perhaps(answer(replace(citation, words=(0, 1)))), "0123456789a")
+    parsed = shows(message, citation)
+    assert len(parsed.bold) == 1
+    assert f"{messages.PERHAPS}\n{parsed.quote}" in parsed.text
+    assert (f"{messages.PERHAPS}\n> " in message.text, message.shown) == (True, "1:0")
+
+
 @given(citations(), st.lists(citations(), max_size=6))
 def test_every_note_below_an_answer_has_room(citation: Citation, others: list[Citation]) -> None:
     told = tuple(Differing(one, one.quote[:300], True) for one in others)
@@ -174,6 +184,7 @@ def test_a_sentence_and_an_export_keep_their_words(said: str) -> None:
 
 REPLIES: list[Callable[[Citation, str], Reply]] = [
     lambda citation, said: answer(citation, said),
+    lambda citation, said: perhaps(answer(citation, said)),
     lambda citation, said: Verified(citation, False, said),
 ]
 

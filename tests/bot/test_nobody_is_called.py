@@ -20,6 +20,7 @@ from retrieval.citation import cite
 from retrieval.question import Question
 from tests import markdown
 from tests.tdlib import detect, parse
+from tests.unsure import perhaps
 
 CALLS = (
     "@here @channel @everyone @all @room @durov @ada:example.org @**all** @*ops* @_**Ada|5** <!channel> <!here|here> "
@@ -45,7 +46,8 @@ ANSWER = Answer(
 REPLIES: dict[str, Reply] = {
     "an answer": ANSWER,
     "news": replace(first(ANSWER, "abcdefghijk"), heading=messages.say(messages.NEWS, number=1, question=CALLS)),
-    "a refusal": Answer(ASKED, False, 0.1, "", (), (), 0.1, reason=Reason.WEAK.value, nearest=(REVISION,)),
+    "what may be meant": perhaps(ANSWER),
+    "a refusal": Answer(ASKED, False, 0.1, "", (), (), 0.1, reason=Reason.SILENT.value, nearest=(REVISION,)),
     "a correction": messages.say(messages.CORRECTION, question=CALLS) + f"\n{CALLS}\n{CALLS}",
     "a followed question": messages.say(messages.FOLLOWED, number=1, question=CALLS, hours="6"),
     "a verified quotation": Verified(CITED, False, CALLS),

@@ -30,6 +30,7 @@ from corpus.sentences import sentences
 from retrieval.answer import Answer, Reason
 from retrieval.citation import Citation, check, cite
 from retrieval.question import Question
+from tests.unsure import Unsure
 
 ADA = Person("telegram:1", "telegram:1", name="Ada")
 BORIS = Person("telegram:2", "telegram:2", name="Boris")
@@ -73,7 +74,7 @@ class Desk:
                 found.append(cite(one, best, words_at))
         cited = tuple(found[: question.citations])
         if not cited:
-            return Answer(question, False, 0.1, "", (), (), 0.0, reason=Reason.WEAK)
+            return Answer(question, False, 0.1, "", (), (), 0.0, reason=Reason.SILENT)
         return Answer(question, True, 0.9, cited[0].quote, cited, (), 0.0)
 
     def proven(self, citation: Citation) -> Citation:
@@ -202,6 +203,20 @@ def test_a_changed_quote_is_told_once_below_its_answer(bot: Desks) -> None:
             "/notices off ends such messages here.",
         )
     ]
+
+
+def test_a_changed_quote_that_was_perhaps_meant_is_told_too(bot: Desks) -> None:
+    bot.office = replace(bot.office, desk=Unsure(bot.desk))
+    bot.restart()
+    answer = bot.ask()
+    again = Stored(bot.office, ADA).opened(answer)
+    assert isinstance(again, Answered)
+    assert (again.citation.quote, again.sure, again.count) == (HOMES, False, 1)
+    assert Stored(bot.office, ADA).vote(answer, "r") == messages.THANKS
+    bot.put(report("The storm left 28,000 homes without power.", seen=20))
+    bot.round()
+    [text] = bot.postbox.texts
+    assert f"I quoted: “{HOMES}”" in text.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -562,6 +577,32 @@ def test_a_standing_question_is_answered_once_by_what_comes_in(bot: Desks) -> No
     assert isinstance(again, Answered)
     assert (again.heading, again.citation) == (shown.heading, shown.citation)
     assert bot.store.message("telegram:1:901") == (shown.answer, "")
+
+
+def test_what_may_be_meant_is_no_news(bot: Desks) -> None:
+    bot.say(f"/follow {STORM}")
+    bot.round()
+    sure, bot.office = bot.office, replace(bot.office, desk=Unsure(bot.desk))
+    bot.restart()
+    bot.put(report("A new storm left 40,000 homes without power.", 2))
+    bot.round()
+    assert bot.postbox.posts == {}
+    bot.office = sure
+    bot.restart()
+    bot.put(report("A new storm left 50,000 homes without power.", 3))
+    bot.round()
+    assert [one.citation.article.url for one in bot.postbox.answers] == ["https://n.example/3"]
+
+
+def test_what_was_only_perhaps_meant_was_not_answered_before(bot: Desks) -> None:
+    sure, bot.office = bot.office, replace(bot.office, desk=Unsure(bot.desk))
+    bot.ask()
+    bot.say("/follow")
+    bot.office = sure
+    bot.restart()
+    bot.put(article(2, f"The council met in the evening. {HOMES} Schools stay closed until Monday."))
+    bot.round()
+    assert [one.citation.quote for one in bot.postbox.answers] == [HOMES]
 
 
 @pytest.mark.parametrize(

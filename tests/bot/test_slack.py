@@ -93,7 +93,7 @@ class Desk:
             ranked += [(shared, one.article.published, cite(one, best))] if shared > 1 else []
         found = tuple(one for _, _, one in sorted(ranked, key=lambda row: row[:2], reverse=True))[: question.citations]
         if not found:
-            return Answer(question, False, 0.1, "", (), (), 0.0, reason=Reason.WEAK, nearest=tuple(stored))
+            return Answer(question, False, 0.1, "", (), (), 0.0, reason=Reason.SILENT, nearest=tuple(stored))
         return Answer(question, True, 0.9, found[0].quote, found, (), 0.0)
 
     def proven(self, citation: Citation) -> Citation:
@@ -237,7 +237,7 @@ async def test_a_direct_message_is_a_conversation_in_and_out_of_threads(slack: S
 async def test_a_refusal_has_no_source(slack: Slack, office: Office) -> None:
     async with running(slack, office):
         refused = await slack.ask("C1", "U1", f"{MENTION} {REFUSED}")
-    assert refused.plain.splitlines()[0] == f"Not in the archive: {Reason.WEAK}."
+    assert refused.plain.splitlines()[0] == Reason.SILENT
     assert (refused.quote, refused.bold, refused.labels) == ("", [], [])
     assert [title for title, _ in refused.links] == [TALKS.title, PAPER.title]
     assert slack.pings == []

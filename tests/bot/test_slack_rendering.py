@@ -30,6 +30,7 @@ from tests.bot.test_telegram_rendering import (
 )
 from tests.slack_api import Message as Seen
 from tests.slack_api import check, pings
+from tests.unsure import perhaps
 
 
 def seen(message: Message) -> Seen:
@@ -79,6 +80,15 @@ def test_the_words_that_answer_are_bold_in_front(citation: Citation, data: st.Da
     assert message.bold == [citation.quote[start:end], citation.quote]
 
 
+@given(citations())
+def test_what_may_be_meant_is_no_answer_in_a_notification_either(citation: Citation) -> None:
+    message = seen(render(perhaps(answer(replace(citation, words=(0, 1)))), "0123456789a"))
+    shows(message, citation)
+    assert message.text.startswith(messages.PERHAPS)
+    assert f"{messages.PERHAPS}\n{message.quote}" in message.plain
+    assert message.labels[0] == messages.BUTTON_MORE
+
+
 @given(citations(), st.lists(citations(), max_size=6), st.booleans())
 def test_every_note_below_an_answer_has_room(citation: Citation, others: list[Citation], alone: bool) -> None:
     told = tuple(Differing(one, one.quote[:300], True) for one in others)
@@ -120,6 +130,7 @@ def test_a_sentence_and_an_export_keep_their_words(said: str) -> None:
 
 REPLIES: list[Callable[[Citation, str], Reply]] = [
     lambda citation, said: answer(citation, said),
+    lambda citation, said: perhaps(answer(citation, said)),
     lambda citation, said: Verified(citation, False, said),
 ]
 

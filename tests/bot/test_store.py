@@ -97,7 +97,7 @@ def test_what_an_older_version_kept_is_taken_along(tmp_path: Path) -> None:
     given = store.given("abc")
     assert given
     assert (given.searched, given.read_as, given.scope) == ("who won?", "", Scope())
-    assert (given.marks, given.differing) == ((Mark("u", 1, 0, 4, "d"),), ())
+    assert (given.marks, given.differing, given.answered) == ((Mark("u", 1, 0, 4, "d"),), (), True)
     assert store.arrived("telegram/7/1", "{}")
     assert not store.first_time("stranger/telegram:2")
     store.close()
@@ -128,7 +128,7 @@ def test_an_answer_is_kept_whole(tmp_path: Path) -> None:
     marks = (Mark("u", 1, 0, 4, "d", ("Herald",), (1, 3)),)
     told = (Told(marks[0], (1, 3), True),)
     asked = ("who won in May", "and in May?", "who won?", "in May")
-    given = Given("abc", "telegram:1:", *asked, scope, 0.5, marks, (("u", 0.5),), 3, told)
+    given = Given("abc", "telegram:1:", *asked, scope, 0.5, marks, (("u", 0.5),), 3, told, answered=False)
     store.keep(given)
     assert store.given("abc") == given
     store.close()

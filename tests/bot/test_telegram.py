@@ -27,10 +27,11 @@ from bot.store import Store, open_store
 from corpus.article import make_article
 from corpus.intake import take_in
 from corpus.sources.files import Item
-from retrieval.answer import Answer
+from retrieval.answer import Answer, Reason
 from retrieval.citation import Citation
 from retrieval.question import Question
 from tests.telegram_api import Chat, Person, Telegram, serving, until
+from tests.unsure import Unsure
 from tests.web_server import serving as serving_pages
 
 ADA, BORIS, CHIEF = Person(1), Person(2, "Boris"), Person(9, "Chief")
@@ -264,6 +265,15 @@ async def test_inline_results_are_whole_answers(telegram: Telegram, office: Offi
     assert results[0].description == "The Harbour Courier · 2025-05-16 · Mira Halvorsen, Tomas Adeyemi"
 
 
+async def test_inline_what_may_be_meant_is_offered_as_no_more(telegram: Telegram, office: Office) -> None:
+    async with running(telegram, replace(office, desk=Unsure(office.desk))):
+        [result] = await telegram.wait_results(telegram.inline(ADA, DEMAND))
+    about = "The Harbour Courier · 2025-05-16 · Mira Halvorsen, Tomas Adeyemi"
+    assert result.description == f"{messages.PERHAPS} {about}"
+    assert result.text.plain.splitlines()[0] == messages.PERHAPS
+    assert result.text.plain.count(QUOTE) == 1
+
+
 async def test_limits_are_told_in_words(telegram: Telegram, office: Office) -> None:
     async with running(telegram, replace(office, rules=Rules(person=(5, 1)))):
         await telegram.ask(HERE, ADA, DEMAND)
@@ -306,7 +316,7 @@ async def test_an_edited_question_edits_its_answer(telegram: Telegram, office: O
         question = next(one for one in telegram.history.values() if one[-1].plain == DEMAND)[-1]
         telegram.edit(question, "who won the cheese prize in Narnia?")
         edited = await telegram.wait_edit(answer)
-    assert edited.plain.startswith("Not in the archive:")
+    assert edited.plain.startswith(Reason.SILENT)
     assert QUOTE not in edited.plain
 
 

@@ -22,6 +22,7 @@ from retrieval.citation import Citation, cite, link
 from retrieval.question import Question
 from retrieval.scope import Scope
 from tests.tdlib import Text, detect, parse, shown, units
+from tests.unsure import perhaps
 
 HOSTILE = Path(__file__).resolve().parents[3] / "shared" / "bench" / "hostile"
 DAY = date(2025, 5, 16)
@@ -103,7 +104,7 @@ def answer(citation: Citation, question: str = "what?") -> Answer:
 
 
 def refusal(question: str, *nearest: Revision) -> Answer:
-    return Answer(Question(question, DAY), False, 0.1, "", (), (), 0.1, reason=Reason.WEAK.value, nearest=nearest)
+    return Answer(Question(question, DAY), False, 0.1, "", (), (), 0.1, reason=Reason.SILENT.value, nearest=nearest)
 
 
 def seen(reply: Reply, language: str = "") -> Text:
@@ -191,6 +192,13 @@ def test_in_every_language(language: str, citation: Citation, others: list[Citat
             assert read(one.words.translate(DELETED).strip()) in below(text)
 
 
+@given(citations(), st.sampled_from(["", *messages.LANGUAGES]))
+def test_what_may_be_meant_is_marked_in_its_passage_and_nowhere_else(citation: Citation, language: str) -> None:
+    text = seen(perhaps(answer(citation, "who?")), language)
+    shows(text, citation)
+    assert above(text).rstrip().endswith(messages.say(messages.PERHAPS, language))
+
+
 @given(citations(), st.booleans(), typed)
 def test_a_verified_quotation(citation: Citation, exact: bool, differences: str) -> None:
     shows(seen(Verified(citation, exact, differences)), citation)
@@ -244,6 +252,7 @@ def strings(found: object) -> list[str]:
 
 REPLIES: list[Callable[[Citation, str], Reply]] = [
     lambda citation, said: answer(citation, said),
+    lambda citation, said: perhaps(answer(citation, said)),
     lambda citation, said: Verified(citation, False, said),
 ]
 

@@ -11,13 +11,14 @@ from rich.text import Text
 
 from bot import messages
 from bot.channels.terminal import Limits, explain, render, run, table, to_question, write
-from bot.conversation import Conversation, Reply, Shown, Sources
+from bot.conversation import Conversation, Reply, Shown, Sources, opening
 from corpus.archive import FOREVER, Revision
 from corpus.article import make_article
 from retrieval.answer import Answer, Reason
 from retrieval.citation import Citation, cite
 from retrieval.question import Question, read_question
 from retrieval.scope import Scope
+from tests.unsure import perhaps
 
 SCREEN = Limits(width=40, styled=True)
 PIPE = Limits()
@@ -177,10 +178,10 @@ def test_copies_name_the_other_outlets() -> None:
 
 
 def test_a_refusal_gives_its_reason_and_the_nearest_headlines_without_a_quote() -> None:
-    assert plain(refusal(Reason.WEAK, revision(1), revision(2, title="Other"))) == [
-        "Not in the archive: only weak matches were found.",
+    assert plain(refusal(Reason.SILENT, revision(1), revision(2, title="Other"))) == [
+        Reason.SILENT,
         "",
-        "The nearest headlines:",
+        messages.CLOSEST,
         "  Talks end",
         "  The Courier · 16 May 2025 · Mira Halvorsen",
         "  https://n.example/1",
@@ -189,6 +190,25 @@ def test_a_refusal_gives_its_reason_and_the_nearest_headlines_without_a_quote() 
         "  The Courier · 16 May 2025 · Mira Halvorsen",
         "  https://n.example/2",
     ]
+
+
+def test_what_may_be_meant_is_one_passage_and_no_answer() -> None:
+    meant = perhaps(answer(revision(), revision(2), question=Question("what?", TODAY)))
+    shown = [messages.PERHAPS, f"> {QUOTE}", "Talks end", "The Courier · 16 May 2025 · Mira Halvorsen"]
+    assert plain(meant)[:-1] == [*shown, "Speaker: Russia (“demanded”)"]
+    assert plain(opening(meant)) == plain(meant)
+    text = printed(meant, SCREEN)
+    assert "\x1b[1mRussia demanded that Ukraine withdraw\x1b[0m" in text
+    assert Text.from_ansi(text).plain.splitlines()[:4] == [
+        messages.PERHAPS,
+        "Officials met in Istanbul on Friday.",
+        "Russia demanded that Ukraine withdraw",
+        "from four regions.",
+    ]
+
+
+def test_where_the_matter_is_not_there_no_headline_is_offered() -> None:
+    assert plain(refusal(Reason.NOTHING)) == [Reason.NOTHING]
 
 
 def test_an_empty_archive_says_what_to_do() -> None:

@@ -1,15 +1,16 @@
 """The desk on real indexes: proven answers, reasoned refusals, nothing stale."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from corpus.archive import open_archive
 from retrieval.answer import Answer, Found, Reason, to_json
-from retrieval.citation import FalseQuote
+from retrieval.citation import FalseQuote, cite
 from retrieval.crossencoder import CrossEncoder
 from retrieval.desk import Desk
 from retrieval.index import Index, Model
@@ -78,10 +79,10 @@ def test_citations_are_of_different_articles_and_no_more_than_asked_for(house: H
 def test_a_refusal_has_a_reason_and_headlines_and_no_citation(house: House) -> None:
     answer = house.ask("what did Russia demand?", desk=house.never)
     assert (answer.answered, answer.text, answer.citations) == (False, "", ())
-    assert answer.reason == Reason.WEAK
+    assert answer.reason == Reason.SILENT
     assert answer.nearest[0].article.title == "Russia and Ukraine talk in Istanbul"
     row = to_json(answer, 7)
-    assert (row["id"], row["answered"], row["citations"], row["reason"]) == (7, False, [], Reason.WEAK.value)
+    assert (row["id"], row["answered"], row["citations"], row["reason"]) == (7, False, [], Reason.SILENT.value)
 
 
 def test_nothing_within_the_dates_is_said_with_what_stands_outside_them(house: House) -> None:
@@ -174,6 +175,83 @@ class Liar:
         revision = found[0].stored.revision
         article = replace(revision.article, **self.change)  # type: ignore[arg-type]
         return Reading(True, 0.99, (Choice(replace(revision, article=article), (0, 20), 0.99),), tuple(found))
+
+
+@dataclass(frozen=True)
+class Doubter:
+    """A reader that takes the first sentence of the best passage for what may be meant."""
+
+    near: bool = True
+    change: dict[str, str] = field(default_factory=dict)  # of its article, from what the archive holds
+
+    def read(self, question: Question, found: Sequence[Found]) -> Reading:
+        if not found:
+            return Reading(False, 0.0, (), (), near=False)
+        stored = found[0].stored
+        start, end = stored.passage.sentences[0]
+        other = replace(stored.revision, article=replace(stored.revision.article, **self.change))  # type: ignore[arg-type]
+        meant = Choice(other, (start, end), 0.4, answer=(start, start + 3))
+        return Reading(False, 0.4, (), tuple(found), perhaps=meant if self.near else None, near=self.near)
+
+
+def test_what_may_be_meant_is_one_proven_passage_and_no_answer(house: House) -> None:
+    answer = house.ask("what did Russia demand?", desk=Desk(house.search, Doubter(), house.archive))
+    [revision] = house.archive.revisions(TALKS.url)
+    assert (answer.answered, answer.text, answer.citations, answer.nearest) == (False, "", (), ())
+    assert (answer.reason, answer.confidence, answer.differing) == (Reason.UNSURE, 0.4, ())
+    assert answer.perhaps == cite(revision, (0, len("The delegations met in Istanbul on Friday.")))
+    row: dict[str, Any] = to_json(answer, 7)
+    assert (row["answered"], row["answer"], row["citations"], row["nearest"]) == (False, "", [], [])
+    assert row["reason"] == "Not sure that the closest passage says it."
+    sure: dict[str, Any] = to_json(house.ask("what did Russia demand?"))
+    assert sure["perhaps"] is None
+    assert row["perhaps"].keys() == sure["citations"][0].keys()
+    assert [row["perhaps"][name] for name in ("quote", "words", "start", "url", "also")] == [
+        *("The delegations met in Istanbul on Friday.", "", 0, TALKS.url, [])
+    ]
+
+
+def test_what_may_be_meant_names_the_copies_that_have_it(house: House) -> None:
+    put(house.archive, replace(TALKS, url="https://example.org/copy", outlet="Herald"))
+    house.index.catch_up()
+    answer = house.ask("what did Russia demand?", desk=Desk(house.search, Doubter(), house.archive))
+    assert answer.perhaps
+    other = {"Courier": "Herald", "Herald": "Courier"}[answer.perhaps.article.outlet]
+    assert [one.article.outlet for one in answer.carried(answer.perhaps)] == [other]
+
+
+def test_what_may_be_meant_within_the_filters_wins_over_what_stands_outside_them(house: House) -> None:
+    answer = house.ask(
+        "what did the storm tear?", Scope(outlets=("Courier",)), Desk(house.search, Doubter(), house.archive)
+    )
+    assert answer.perhaps
+    assert answer.perhaps.article.outlet == "Courier"
+
+
+@pytest.mark.parametrize("change", [{"text": TALKS.text.replace("delegations", "armies")}, {"outlet": "Pravda"}])
+def test_what_may_be_meant_and_cannot_be_proven_is_a_plain_refusal(house: House, change: dict[str, str]) -> None:
+    answer = house.ask("what did Russia demand?", desk=Desk(house.search, Doubter(change=change), house.archive))
+    assert (answer.answered, answer.reason, answer.perhaps) == (False, Reason.SILENT, None)
+    assert answer.nearest[0].article.url == TALKS.url
+
+
+def test_a_forgotten_article_is_not_what_may_be_meant_either(house: House) -> None:
+    desk = Desk(house.search, Doubter(), house.archive)
+    meant = house.ask("what did Russia demand?", desk=desk)
+    assert replace(house.ask("what did Russia demand?", desk=desk), seconds=0.0) == replace(meant, seconds=0.0)
+    house.archive.forget(TALKS.url)
+    after = house.ask("what did Russia demand?", desk=desk)
+    assert after.perhaps is None or after.perhaps.article.url != TALKS.url
+    assert TALKS.url not in {one.article.url for one in after.nearest}
+
+
+def test_where_the_matter_is_not_there_nothing_is_offered(house: House) -> None:
+    desk = Desk(house.search, Doubter(near=False), house.archive)
+    plain, narrow = (
+        house.ask("what did Russia demand?", scope, desk) for scope in (Scope(), Scope(outlets=("Herald",)))
+    )
+    assert (plain.reason, plain.nearest, plain.perhaps) == (Reason.NOTHING, (), None)
+    assert (narrow.reason, narrow.nearest, narrow.perhaps) == (Reason.OUTLETS, (), None)
 
 
 @pytest.mark.parametrize("change", [{"text": TALKS.text.replace("delegations", "armies")}, {"outlet": "Pravda"}])
