@@ -44,7 +44,7 @@ def articles(house: House, text: str, *, ranked: bool) -> list[str]:
     question = Question(text, date.today())
     found: Sequence[Found] = house.search(question, WIDTH)
     if ranked:
-        reader = load_reader(house.search.weights, lambda: house.crossencoder, 0.0, house.settings.passages)
+        reader = load_reader(lambda: house.crossencoder, 0.0, house.settings.passages)
         found = reader.read(question, found).ranked
     return list(dict.fromkeys(one.stored.revision.article.url for one in found))
 

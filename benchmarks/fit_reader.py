@@ -1,405 +1,377 @@
-"""Fits the default reader and writes retrieval/reader.json.
+"""Fits the decision on top of the reader's model, and says what each of its numbers is worth.
 
-    python -m benchmarks.fit_reader --set DATA QUESTIONS [--set DATA QUESTIONS ...] [--write]
+    python -m benchmarks.fit_reader BENCH TRAINED ARCHIVE LOOKED [--limit N] [--keep]
 
-DATA is a data folder into which the set's articles were ingested (PULLQUOTE_DATA=DATA pullquote ingest ...);
-QUESTIONS are JSON lines with id, question, answers ([] where the archive holds none) and date. Each set's questions
-are also asked of the other sets' archives, as impossible ones where no accepted answer stands in any of its articles.
-
-Folds are whole weeks of questions (the part of the id before "_"); every figure printed is out of fold, and of the
-first set where it names no other. Needs scikit-learn, which sentence-transformers brings.
+TRAINED is a data folder with the articles of asked/train, ARCHIVE one with those of realtimeqa. The weights are
+fitted on questions of asked/train whose articles the model was not trained on, by folds of articles; calibration on
+asked/dev, the quiz of realtimeqa and asked/dev with only the question's article stored; thresholds are read off the
+table. What the model says of each passage is kept in the folder LOOKED and made once for each model. --keep writes
+retrieval/reader.json.
 """
 
 import argparse
+import importlib
 import json
+import math
 import pickle
+import random
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold
 
-from bot.build import House
+from benchmarks.asked.rooms import articles, store
+from benchmarks.train_reader.data import held_out, rows
+from bot.build import House, opened
 from bot.settings import Settings
-from retrieval.crossencoder import load_crossencoder
-from retrieval.encoder import load_encoder
-from retrieval.features import CONFIDENCE_NAMES, PASSAGE_NAMES, RANK_NAMES, SENTENCE_NAMES, Seen, rank_features
+from retrieval.answer import Found
+from retrieval.crossencoder import CHANGES_SHA256
+from retrieval.decision import FEATURES, Decision, Vector, features, load_decision, logit, to_json
 from retrieval.measure import auc, calibration_error, holds, plain
-from retrieval.models import Matrix
-from retrieval.question import Question
-from retrieval.reader import (
-    JUDGED,
-    Evidence,
-    Fitted,
-    FittedReader,
-    Looked,
-    Run,
-    Trees,
-    Vector,
-    arrange,
-    choose,
-    confidence_row,
-    logistic,
-    run_chances,
-    sentence_odds,
-)
-from retrieval.search import Search
+from retrieval.question import Question, read_question
+from retrieval.reader import Evidence, JointReader, choices, confident, runs
+from retrieval.scope import Scope
 
-FOLDS = 6
-# What must never count against a sentence (1) or for it (-1), whatever the noise in the labels says: a gold string
-# stands in many a sentence by chance.
-MONOTONE = {
-    **dict.fromkeys(("evidence", "evidence_rank", "answer", "relevance"), 1),
-    **dict.fromkeys(("coverage", "coverage_before", "coverage_around", "pairs", "names"), 1),
-    **dict.fromkeys(("kind_number", "kind_date", "kind_name", "kind_reason", "kind_quote", "passage_rank"), 1),
-    **dict.fromkeys(("evidence_gap", "answer_gap", "relevance_gap", "coverage_gap", "passage_gap", "asks"), -1),
-}
-SEED = 7
-BORROWED = 0.05  # of a question's weight where it is asked of another set's archive: these are many, and all impossible
-REFUSED = 0.85  # share of the impossible questions that the threshold refuses, out of fold
+TODAY = "2025-12-31"
+FOLDS = 5
+SMOOTH = 1e-3  # of the squared weights, in units of each number's spread
+OTHER = (
+    "other",
+    "other_covered",
+    "other_covered_around",
+    "other_sentence",
+)  # fitted on our own articles in five languages
+RECENT = ("recent",)  # fitted on the quiz, whose questions have days
+ENGLISH = tuple(name for name in FEATURES if name not in (*OTHER, *RECENT))
+THRESHOLDS = (0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7)
+FIRST = 180  # quiz questions, and as many of the small archives
+
+BLANK = Decision((1.0, *[0.0] * (len(FEATURES) - 1)), 0.0, (1.0, 0.0, 0.0, 0.0), 0.5, 0.2, 0.5, 3.0, 0.5)
+Row = dict[str, Any]
+Answers = Callable[[str, str, Row], bool]  # whether a quote from an address answers
 
 
-@dataclass
+@dataclass(frozen=True)
 class Case:
-    """One question asked of one archive."""
+    """One question with all sentences that were read for it."""
 
-    group: str
-    of: int | None  # the set whose archive it is asked of; None: another set's question
-    answers: list[str]
-    question: Question
-    asked: tuple[Search, FittedReader] | None  # the archive; None once it has been asked
-    looked: Looked | None = None
-    evidence: Evidence | None = None
+    row: Row
+    evidence: Evidence
+    right: NDArray[np.bool_]  # (picked,) sentences that answer
 
     @property
-    def first_set(self) -> bool:
-        return self.of == 0
+    def possible(self) -> bool:
+        return possible(self.row)
 
-    @property
-    def search(self) -> Search:
-        assert self.asked is not None
-        return self.asked[0]
 
-    @property
-    def reader(self) -> FittedReader:
-        assert self.asked is not None
-        return self.asked[1]
+@dataclass(frozen=True)
+class Shown:
+    """The first quote that a decision gives."""
 
-    @property
-    def look(self) -> Looked:
-        assert self.looked is not None
-        return self.looked
+    case: Case
+    chance: float
+    some: float  # that any sentence answers
+    right: bool
+    other: float  # 1 where it is not in English
+    words: int
 
-    @property
-    def seen(self) -> Evidence:
-        assert self.evidence is not None
-        return self.evidence
+
+def possible(row: Row) -> bool:
+    return bool(row["answers"]) if "kind" in row else bool(row["answerable"])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--set", nargs=2, action="append", required=True, metavar=("DATA", "QUESTIONS"), dest="sets")
-    parser.add_argument("--write", action="store_true", help="write retrieval/reader.json")
-    parser.add_argument("--keep", type=Path, help="a file that keeps what the model said, for another fit")
+    parser.add_argument("bench", type=Path)
+    parser.add_argument("trained", type=Path)
+    parser.add_argument("archive", type=Path)
+    parser.add_argument("looked", type=Path)
+    parser.add_argument("--limit", type=int, default=400)
+    parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()
-    if options.keep and options.keep.exists():
-        passage, cases = pickle.loads(options.keep.read_bytes())
-    else:
-        cases = list(load_cases(options.sets))
-        passage = fit_found(cases)
-        judge(cases, passage)
-        if options.keep:
-            options.keep.write_bytes(pickle.dumps((passage, [replace(one, asked=None) for one in cases])))
-    rank, ranked = fit_judged(cases)
-    trees, odds = fit_sentences(cases, ranked)
-    confidence, threshold = fit_confidence(cases, odds, passage)
-    fitted = Fitted(passage, rank, trees, confidence, threshold)
-    if options.write:
-        target = Path(__file__).parent.parent / "retrieval" / "reader.json"
-        target.write_text(json.dumps(rounded(fitted.to_json()), separators=(",", ":")) + "\n", "utf-8")
-        print(f"wrote {target.name}, {target.stat().st_size:,} bytes")
-
-
-# Questions and what is seen of them
-
-
-def load_cases(sets: Sequence[tuple[str, str]]) -> Iterator[Case]:
-    for number, (data, _) in enumerate(sets):
-        house = House(Settings(data=Path(data)))
-        encoder = load_encoder(house.settings.model, house.models, bulk=True)
-        crossencoder = load_crossencoder(house.models, bulk=True)
-        search = Search(house.archive, house.vectors, house.keywords, lambda encoder=encoder: encoder)  # type: ignore[misc]
-        words = f" {' '.join(plain(r.article.title + ' ' + r.article.text) for _, r in house.archive.current())} "
-        for other, (_, questions) in enumerate(sets):
-            for row in map(json.loads, Path(questions).read_text("utf-8").splitlines()):
-                answers = row["answers"]
-                if other != number:
-                    if not answers or any(f" {plain(one)} " in words for one in answers):
-                        continue
-                    answers = []
-                reader = FittedReader(BLANK, search.weights, lambda one=crossencoder: one, None)  # type: ignore[misc]
-                question = Question(row["question"], date.fromisoformat(row["date"]))
-                group = str(row["id"]).split("_")[0]
-                yield Case(group, number if number == other else None, answers, question, (search, reader))
-
-
-def blank_trees() -> Trees:
-    leaf = np.full((1, 1), -1, np.intp)
-    return Trees(leaf, np.zeros((1, 1)), leaf, leaf, np.zeros((1, 1)), 0.0)
-
-
-BLANK = Fitted(np.eye(len(PASSAGE_NAMES))[0], np.eye(len(RANK_NAMES))[0], blank_trees(), np.zeros(1), 0.5)
-
-
-def told(number: int, what: str) -> None:
-    if number % 500 == 0:
-        print(f"{number} {what}", file=sys.stderr, flush=True)
-
-
-# Ranking
-
-
-def fit_found(cases: Sequence[Case]) -> Vector:
-    """Weights of what is found of a passage, before any is judged."""
-    for number, case in enumerate(cases, 1):
-        case.reader._judged = 0
-        case.looked = case.reader.look(case.question, case.search(case.question))
-        told(number, "searched")
-    weights = pairwise_weights([(case.look.rows, right(case, case.look.seen)) for case in cases if case.answers])
-    return weights
-
-
-def judge(cases: Iterable[Case], weights: Vector) -> None:
-    """Looks again with these weights: those passages are judged that come first by them."""
-    fitted = Fitted(weights, BLANK.rank, BLANK.trees, BLANK.confidence, BLANK.threshold)
-    for number, case in enumerate(cases, 1):
-        case.reader._fitted, case.reader._judged = fitted, JUDGED
-        case.looked = case.reader.look(case.question, [one.found for one in case.look.seen])
-        told(number, "judged")
-
-
-def fit_judged(cases: Sequence[Case]) -> tuple[Vector, list[Evidence]]:
-    """Weights of what the cross-encoder says beside that, and every case ranked by weights that have not seen it."""
-    rows = {
-        n: (rank_features(case.look.rows[:JUDGED], case.look.windows), right(case, case.look.seen[:JUDGED]))
-        for n, case in enumerate(cases)
-        if case.answers
-    }
-    ranked: dict[int, Evidence] = {}
-    for train, test in folds(cases):
-        weights = pairwise_weights([rows[n] for n in train if n in rows])
-        ranked.update((n, arrange(weights, cases[n].look)) for n in test)
-    report_ranking(cases, ranked)
-    return pairwise_weights(list(rows.values())), [ranked[n] for n in range(len(cases))]
-
-
-def right(case: Case, seen: Sequence[Seen]) -> NDArray[np.bool_]:
-    return np.array([holds(one.passage.text, case.answers) for one in seen], bool)
-
-
-def pairwise_weights(groups: Sequence[tuple[Matrix, NDArray[np.bool_]]], strength: float = 0.003) -> Vector:
-    """Logistic regression on differences of a right and a wrong row of one question (as RankSVM does it)."""
-    rng = np.random.default_rng(SEED)
-    rows = np.concatenate([differences(*group, rng) for group in groups])
-    scale = rows.std(axis=0) + 1e-9
-    both = np.concatenate([rows, -rows]) / scale
-    labels = np.repeat([1, 0], len(rows))
-    model = LogisticRegression(C=strength, fit_intercept=False, max_iter=2_000).fit(both, labels)
-    return np.asarray(model.coef_[0] / scale, np.float64)
-
-
-def differences(rows: Matrix, right: NDArray[np.bool_], rng: np.random.Generator) -> Matrix:
-    wrong = np.flatnonzero(~right)
-    pairs = [
-        rows[good] - rows[bad]
-        for good in np.flatnonzero(right)[:6]
-        for bad in rng.choice(wrong, min(len(wrong), 20), replace=False)
+    sys.path.insert(0, str(options.bench / "asked"))  # the scorer is independent of us
+    answers: Answers = importlib.import_module("score_asked").answers_it
+    asked = options.bench / "asked"
+    held = [row for row in rows(asked / "train.jsonl.gz") if held_out(row["url"])]
+    random.Random(5).shuffle(held)
+    quiz = [
+        row for row in rows(options.bench / "realtimeqa" / "questions.jsonl") if row["gold_urls"] or not row["answers"]
     ]
-    return np.array(pairs, np.float32).reshape(len(pairs), rows.shape[1])
+    random.Random(5).shuffle(quiz)
+    dev = rows(asked / "dev.jsonl")
+    fitted_on = looked(options.trained, held[: options.limit], options.looked, "held", answers)
+    sets = {
+        "asked/dev": looked(options.archive, dev[::2], options.looked, "dev", answers),
+        "quiz": looked(options.archive, quiz[:FIRST], options.looked, "quiz", answers),
+        "alone": looked(options.archive, dev[:: len(dev) // FIRST], options.looked, "alone", answers, alone=True),
+    }
+    worth(fitted_on, answers)
+    weights, base = fit(fitted_on, ENGLISH)
+    decision = replace(load_decision(), weights=tuple(map(float, weights)), base=base)
+    tell("quiz", shown(sets["quiz"], weights, base, answers))
+    weights, base = fit(sets["quiz"], RECENT, decision)
+    decision = replace(decision, weights=tuple(map(float, weights)))
+    tell("quiz, recent fitted", shown(sets["quiz"], weights, base, answers))
+    other = languages(options.looked, answers)
+    for name in other:
+        rest = [case for each, cases in other.items() if each != name for case in cases]
+        tell(f"{name}, by the others", shown(other[name], *fit(rest, OTHER, decision), answers))
+    weights, base = fit([case for cases in other.values() for case in cases], OTHER, decision)
+    decision = replace(decision, weights=tuple(map(float, weights)))
+    every = {**sets, **({"languages": [case for cases in other.values() for case in cases]})}
+    decision = settle(decision, {name: shown(some, weights, base, answers) for name, some in every.items()})
+    bold(sets["asked/dev"], weights, base)
+    further(sets["asked/dev"], decision, answers)
+    print(json.dumps(to_json(decision), indent=1))
+    if options.keep:
+        Path("retrieval/reader.json").write_text(json.dumps(to_json(decision), indent=1) + "\n", "utf-8")
 
 
-def report_ranking(cases: Sequence[Case], ranked: Mapping[int, Evidence]) -> None:
-    ranks = []
-    for n, case in enumerate(cases):
-        if case.first_set and case.answers:
-            texts = [one.stored.passage.text for one in ranked[n].ranked[:10]]
-            ranks.append(next((n for n, text in enumerate(texts, 1) if holds(text, case.answers)), None))
-    for k in (1, 5, 10):
-        print(f"hit@{k:<3} {np.mean([rank is not None and rank <= k for rank in ranks]):.3f}")
-    print(f"mrr@10  {np.mean([1 / rank if rank else 0 for rank in ranks]):.3f}  n={len(ranks)}")
+# Reading
 
 
-def folds(cases: Sequence[Case]) -> Iterator[tuple[list[int], list[int]]]:
-    splitter = GroupKFold(FOLDS)
-    for train, test in splitter.split(np.zeros(len(cases)), groups=[case.group for case in cases]):
-        yield train.tolist(), test.tolist()
+def looked(
+    archive: Path, questions: Sequence[Row], folder: Path, name: str, answers: Answers, *, alone: bool = False
+) -> list[Case]:
+    """What was read for each question; kept in the folder by model and set."""
+    folder.mkdir(parents=True, exist_ok=True)
+    key = sha256(f"{CHANGES_SHA256} {name} {[row['id'] for row in questions]}".encode()).hexdigest()[:12]
+    file = folder / f"{name}-{key}.pickle"
+    if not file.exists():
+        with opened(Settings(data=archive), stays=True) as house:
+            file.write_bytes(pickle.dumps(list(_look(house, questions, alone=alone))))
+    return _cases(pickle.loads(file.read_bytes()), answers)
 
 
-# Sentences
+def languages(folder: Path, answers: Answers) -> dict[str, list[Case]]:
+    """The same for benchmarks/sets/languages, by language."""
+    sets = Path(__file__).parent / "sets" / "languages"
+    questions = {
+        file.name.split(".")[0]: rows(file) for file in sorted(sets.glob("*.jsonl")) if ".articles" not in file.name
+    }
+    file = folder / f"languages-{CHANGES_SHA256[:12]}.pickle"
+    if not file.exists():
+        with tempfile.TemporaryDirectory() as data, opened(Settings(data=Path(data)), stays=True) as house:
+            store(house, articles(*sorted(sets.glob("*.articles.jsonl"))).values())
+            every = {name: list(_look(house, some, alone=False)) for name, some in questions.items()}
+        file.write_bytes(pickle.dumps(every))
+    read = pickle.loads(file.read_bytes())
+    return {name: _cases(some, answers) for name, some in read.items()}
 
 
-def fit_sentences(cases: Sequence[Case], ranked: Sequence[Evidence]) -> tuple[Trees, list[Vector]]:
-    """The trees fitted on everything, and out-of-fold log odds of every case's sentences."""
-    for case, evidence in zip(cases, ranked, strict=True):
-        case.evidence = evidence
-    odds: list[Vector] = [np.zeros(0)] * len(cases)
-    for train, test in folds(cases):
-        trees = fit_trees([cases[n] for n in train])
-        for n in test:
-            odds[n] = sentence_odds(trees, cases[n].seen)
-    report_sentences(cases, odds)
-    return fit_trees(cases), odds
+def _cases(read: Iterable[tuple[Row, Evidence]], answers: Answers) -> list[Case]:
+    """With the numbers as they are computed now; what the model said stays."""
+    return [
+        Case(
+            row,
+            replace(each, rows=features(each.question, each.read, each.picked)),
+            _right(row, each, answers),
+        )
+        for row, each in read
+    ]
 
 
-def fit_trees(cases: Iterable[Case]) -> Trees:
-    kept = [case for case in cases if case.answers]
-    rows = np.concatenate([case.seen.sentence_rows for case in kept])
-    model = HistGradientBoostingClassifier(
-        max_iter=150,
-        learning_rate=0.05,
-        max_leaf_nodes=8,
-        l2_regularization=5,
-        min_samples_leaf=40,
-        monotonic_cst=[MONOTONE.get(name, 0) for name in SENTENCE_NAMES],
-        early_stopping=False,
-        random_state=SEED,
-    ).fit(rows, np.concatenate([sentence_labels(case) for case in kept]))
-    return as_trees(model)
+def _look(house: House, questions: Sequence[Row], *, alone: bool) -> Iterator[tuple[Row, Evidence]]:
+    reader = JointReader(BLANK, lambda: house.crossencoder, None)
+    for n, row in enumerate(questions, 1):
+        question = read_question(row["question"], today=date.fromisoformat(row.get("date") or TODAY))
+        found = _alone(house, question, row["url"]) if alone else house.search(question)
+        if found:
+            yield row, reader.look(question, found)
+        if n % 50 == 0:
+            print(f"{n} of {len(questions)} read", file=sys.stderr, flush=True)
 
 
-def sentence_labels(case: Case) -> list[bool]:
-    return [holds(case.seen.seen[p].sentences[s], case.answers) for p, s in case.seen.picked]
+def _alone(house: House, question: Question, url: str) -> list[Found]:
+    """As if nothing else were stored."""
+    revision = house.archive.revisions(url)[-1].id
+    return house.search(replace(question, scope=Scope(revisions=(revision,))))
 
 
-def as_trees(model: HistGradientBoostingClassifier) -> Trees:
-    nodes = [one[0].nodes for one in model._predictors]
-    size = max(map(len, nodes))
+def _right(row: Row, evidence: Evidence, answers: Answers) -> NDArray[np.bool_]:
+    out = [
+        possible(row) and _answers(row, one.sentences[s], one.article.url, answers)
+        for one, s in ((evidence.read[p], s) for p, s in evidence.picked)
+    ]
+    return np.array(out, bool)
 
-    def field(name: str, kind: type, empty: float) -> Any:
-        out: Any = np.full((len(nodes), size), empty, kind)
-        for row, node in zip(out, nodes, strict=True):
-            row[: len(node)] = node[name]
-        return out
 
-    feature = field("feature_idx", np.intp, -1)
-    feature[field("is_leaf", np.intp, 1) == 1] = -1
-    return Trees(
-        feature=feature,
-        threshold=field("num_threshold", np.float64, 0),
-        left=field("left", np.intp, 0),
-        right=field("right", np.intp, 0),
-        value=field("value", np.float64, 0),
-        start=float(np.ravel(model._baseline_prediction)[0]),
+def _answers(row: Row, quote: str, url: str, answers: Answers) -> bool:
+    return holds(quote, row["answers"]) if "kind" in row else answers(quote, url, row)
+
+
+# Fitting
+
+
+def fit(cases: Sequence[Case], names: Iterable[str], known: Decision | None = None) -> tuple[Vector, float]:
+    """Weights, one for each of FEATURES, and base: the likeliest of a conditional logit with "none" at 0.
+
+    With `known` its weights and base stay, and those named are fitted beside them.
+    """
+    use = np.isin(FEATURES, list(names))
+    spread = np.concatenate([case.evidence.rows[:, use] for case in cases]).std(axis=0)
+    spread = np.where(spread > 1e-3, spread, 1.0)
+    tables = [(case.evidence.rows[:, use] / spread, case.right) for case in cases]
+    fixed = [known.odds(case.evidence.rows) if known else np.zeros(len(case.right)) for case in cases]
+    free = 0.0 if known else 1.0  # the base
+
+    def loss(values: Vector) -> tuple[float, Vector]:
+        total, slope = 0.0, np.zeros_like(values)
+        for (table, right), given in zip(tables, fixed, strict=True):
+            odds = given + table @ values[:-1] + free * values[-1]
+            every = np.logaddexp.reduce([0.0, *odds])
+            total += every
+            pull = np.exp(odds - every)
+            if right.any():
+                wanted = np.logaddexp.reduce(odds[right])
+                total -= wanted
+                pull[right] -= np.exp(odds[right] - wanted)
+            slope[:-1] += table.T @ pull
+            slope[-1] += free * pull.sum()
+        smooth = np.append(2 * SMOOTH * values[:-1], 0.0)
+        return total / len(cases) + SMOOTH * float(values[:-1] @ values[:-1]), slope / len(cases) + smooth
+
+    found = minimize(loss, np.append(np.zeros(use.sum()), -3.0 * free), jac=True, method="L-BFGS-B").x
+    weights = np.array(known.weights) if known else np.zeros(len(FEATURES))
+    weights[use] = found[:-1] / spread
+    return weights, known.base if known else float(found[-1])
+
+
+def shown(cases: Sequence[Case], weights: Vector, base: float, answers: Answers) -> list[Shown]:
+    return [_shown(case, case.evidence.rows @ weights + base, answers) for case in cases]
+
+
+def _shown(case: Case, odds: Vector, answers: Answers) -> Shown:
+    best = runs(case.evidence, odds)[0]
+    one = case.evidence.read[best.passage]
+    quote = one.article.text[slice(*one.span(best.first, best.last))]
+    right = case.possible and _answers(case.row, quote, one.article.url, answers)
+    some = -float(np.expm1(-np.logaddexp.reduce([0.0, *odds])))
+    return Shown(case, best.chance, some, right, float(not one.english), len(quote.split()))
+
+
+def out_of_fold(cases: Sequence[Case], names: Sequence[str], answers: Answers) -> list[Shown]:
+    """The first quotes, by weights fitted on other articles' questions."""
+    out = []
+    folds = [sha256(case.row["url"].encode()).digest()[1] % FOLDS for case in cases]
+    for fold in range(FOLDS):
+        weights, base = fit([case for case, own in zip(cases, folds, strict=True) if own != fold], names)
+        out += shown([case for case, own in zip(cases, folds, strict=True) if own == fold], weights, base, answers)
+    return out
+
+
+def worth(cases: Sequence[Case], answers: Answers) -> None:
+    """What each number adds: all of them, each left out, the model's alone."""
+    names = ENGLISH
+    print(f"{len(cases)} questions, {sum(case.possible for case in cases)} answerable, out of fold")
+    tell("all", out_of_fold(cases, names, answers))
+    for left in names:
+        tell(f"without {left}", out_of_fold(cases, [name for name in names if name != left], answers))
+    tell("sentence alone", out_of_fold(cases, names[:1], answers))
+
+
+def tell(name: str, every: Sequence[Shown]) -> None:
+    """Of all questions, as if all were answered: how good the first quote and the order of the chances are."""
+    yes = [one for one in every if one.case.possible]
+    no = [one for one in every if not one.case.possible]
+    told = f"{name:24} right sentence first {np.mean([one.right for one in yes]):.3f}  area {area(every):.3f}"
+    sure = auc([one.chance for one in yes], [one.chance for one in no]) if no else float("nan")
+    print(f"{told}  AUC {sure:.3f}  words {np.mean([one.words for one in every]):.0f}", flush=True)
+
+
+def area(every: Sequence[Shown]) -> float:
+    """Under precision over recall, by chance."""
+    got, total = 0, 0.0
+    for n, one in enumerate(sorted(every, key=lambda one: -one.chance), 1):
+        got += one.right
+        total += one.right * got / n
+    return total / max(sum(one.case.possible for one in every), 1)
+
+
+# Thresholds
+
+
+def settle(decision: Decision, sets: dict[str, list[Shown]]) -> Decision:
+    """Calibration on all sets together, each counting alike; thresholds by it."""
+    every = [(one, 1 / len(some)) for some in sets.values() for one in some]
+    table = np.array([[logit(one.chance), logit(one.some), 1.0, one.other] for one, _ in every])
+    right = np.array([one.right for one, _ in every], float)
+    share = np.array([weight for _, weight in every]) / len(sets)
+
+    def loss(values: Vector) -> float:
+        odds = table @ values
+        return float(share @ (np.logaddexp(0, odds) - right * odds)) + SMOOTH * float(values @ values)
+
+    found = [float(one) for one in minimize(loss, [1.0, 0.0, 0.0, 0.0]).x]
+    decision = replace(decision, calibration=(found[0], found[1], found[2], found[3]))
+    for name, some in sets.items():
+        chances = [confidence(decision, one) for one in some]
+        error = calibration_error(chances, [one.right for one in some])
+        print(f"{name:12} calibration error {error:.3f}  area {area(some):.3f}")
+        for least in THRESHOLDS:
+            _at(name, some, chances, least)
+    return decision
+
+
+def confidence(decision: Decision, one: Shown) -> float:
+    first, some, base, foreign = decision.calibration
+    odds = first * logit(one.chance) + some * logit(one.some) + base + foreign * one.other
+    return 1 / (1 + math.exp(-odds))
+
+
+def _at(name: str, some: Sequence[Shown], chances: Sequence[float], least: float) -> None:
+    answered = [one for one, chance in zip(some, chances, strict=True) if chance >= least]
+    possible = sum(one.case.possible for one in some)
+    missed = sum(not one.case.possible for one in answered)
+    precision = np.mean([one.right for one in answered]) if answered else math.nan
+    print(
+        f"{name:12} from {least:.2f}: precision {precision:.3f}  "
+        f"recall {sum(one.right for one in answered) / max(possible, 1):.3f}  "
+        f"refused {1 - missed / max(len(some) - possible, 1):.3f}  shown {len(answered) / len(some):.2f}"
     )
 
 
-def report_sentences(cases: Sequence[Case], odds: Sequence[Vector]) -> None:
-    quotes = [
-        (case, quotes_of(case, run_chances(case.seen, one)))
-        for case, one in zip(cases, odds, strict=True)
-        if case.first_set and case.answers
-    ]
-    print(f"first quote holds gold {np.mean([holds(texts[0], case.answers) for case, texts in quotes]):.3f}")
-    print(f"answer holds gold      {np.mean([holds(' '.join(texts), case.answers) for case, texts in quotes]):.3f}")
-    words = np.median([len(texts[0].split()) for _, texts in quotes])
-    print(f"citations {np.mean([len(texts) for _, texts in quotes]):.2f}, words of the first quote {words:.0f}")
+def bold(cases: Sequence[Case], weights: Vector, base: float) -> None:
+    """Of the first quote's likeliest words: how often right, by their score above "no answer"."""
+    pairs = []
+    for case in cases:
+        wanted = case.row.get("answer") if case.possible else ""
+        if wanted or not case.possible:
+            best = runs(case.evidence, case.evidence.rows @ weights + base)[0]
+            one = case.evidence.read[best.passage]
+            score, place = one.judged.answer((one.place(best.first)[0], one.place(best.last)[1]))
+            words, gold = (f" {plain(text)} " for text in (one.passage.text[slice(*place)], wanted or ""))
+            pairs.append((score, bool(gold.strip()) and (words in gold or gold in words)))
+    pairs.sort(reverse=True)
+    for n in range(20, len(pairs), 20):
+        print(
+            f"bold from {pairs[n - 1][0]:.1f}: {n} of {len(pairs)}, right {np.mean([one for _, one in pairs[:n]]):.3f}"
+        )
 
 
-def quotes_of(case: Case, chances: Sequence[Run]) -> list[str]:
-    found = choose(case.seen, chances)
-    return [one.revision.article.text[slice(*one.span)] for one in found] or [""]
-
-
-# Confidence
-
-
-def fit_confidence(cases: Sequence[Case], odds: Sequence[Vector], weights: Vector) -> tuple[Vector, float]:
-    """Weights of the logistic regression, and the confidence that refuses REFUSED of the first set's impossible."""
-    rows, labels, kept = [], [], []
-    for n, (case, one) in enumerate(zip(cases, odds, strict=True)):
-        chances = run_chances(case.seen, one)
-        if chances and (case.first_set or not case.answers or found_at_all(case)):
-            rows.append(confidence_row(case.seen, one, chances, weights))
-            labels.append(bool(case.answers))
-            kept.append(n)
-    matrix, right = np.array(rows), np.array(labels)
-    counts = np.where([cases[n].of is None for n in kept], BORROWED, 1.0)
-    sure = np.zeros(len(kept))
-    place = {n: row for row, n in enumerate(kept)}
-    for train, test in folds(cases):
-        mine = [place[n] for n in train if n in place]
-        fitted = logistic_weights(matrix[mine], right[mine], counts[mine])
-        for row in (place[n] for n in test if n in place):
-            sure[row] = logistic(float(matrix[row] @ fitted[:-1] + fitted[-1]))
-    first = np.array([cases[n].first_set for n in kept])
-    threshold = float(np.quantile(sure[first & ~right], REFUSED))
-    report_confidence(sure[first], right[first], threshold)
-    for number in sorted({case.of for case in cases if case.of}):
-        own = np.array([cases[n].of == number for n in kept])
-        print(f"set {number + 1}: AUC {auc(list(sure[own & right]), list(sure[own & ~right])):.4f}  n={own.sum()}")
-    report_answers([cases[n] for n in kept], [odds[n] for n in kept], sure, threshold)
-    return logistic_weights(matrix, right, counts), threshold
-
-
-def found_at_all(case: Case) -> bool:
-    """A question of another set counts as answerable only where a passage that was found holds the answer."""
-    return any(holds(one.stored.passage.text, case.answers) for one in case.seen.ranked)
-
-
-def logistic_weights(rows: Vector, right: NDArray[np.bool_], counts: Vector, strength: float = 10.0) -> Vector:
-    """Logistic regression whose weights may not be negative: better evidence never makes less sure.
-
-    What is `missing` counts the other way. Free weights give the development questions half a point more AUC, and
-    nonsense where the archive is small.
-    """
-    mean, scale = rows.mean(axis=0), rows.std(axis=0) + 1e-9
-    scaled, sign = (rows - mean) / scale, np.where(right, 1.0, -1.0)
-
-    def loss(weights: Vector) -> tuple[float, Vector]:
-        margin = sign * (scaled @ weights[:-1] + weights[-1])
-        pull = -counts * sign / (1 + np.exp(margin))
-        value = (counts * np.logaddexp(0, -margin)).sum() + strength / 2 * (weights[:-1] ** 2).sum()
-        return float(value), np.append(scaled.T @ pull + strength * weights[:-1], pull.sum())
-
-    bounds = [(None, 0) if name.endswith("missing") else (0, None) for name in CONFIDENCE_NAMES]
-    start = np.zeros(rows.shape[1] + 1)
-    found = minimize(loss, start, jac=True, bounds=[*bounds, (None, None)], method="L-BFGS-B").x
-    weights = found[:-1] / scale
-    return np.append(weights, found[-1] - mean @ weights)
-
-
-def report_confidence(sure: Vector, right: NDArray[np.bool_], threshold: float) -> None:
-    print(f"answerable AUC {auc(list(sure[right]), list(sure[~right])):.4f}  n={right.sum()}+{(~right).sum()}")
-    print(f"calibration error {calibration_error(list(sure), list(right)):.3f}")
-    print(f"threshold {threshold:.3f}: answered {np.mean(sure[right] >= threshold):.3f} of the answerable")
-
-
-def report_answers(cases: Sequence[Case], odds: Sequence[Vector], sure: Vector, threshold: float) -> None:
-    """What is left of the gold once refusals count as wrong."""
-    hits, firsts = [], []
-    for case, one, confidence in zip(cases, odds, sure, strict=True):
-        if case.first_set and case.answers:
-            texts = quotes_of(case, run_chances(case.seen, one)) if confidence >= threshold else [""]
-            hits.append(holds(" ".join(texts), case.answers))
-            firsts.append(holds(texts[0], case.answers))
-    print(f"with refusals: answer holds gold {np.mean(hits):.3f}, first quote {np.mean(firsts):.3f}")
-
-
-def rounded(value: object) -> object:
-    """Five significant digits: more would be noise."""
-    if isinstance(value, float):
-        return float(f"{value:.5g}")
-    if isinstance(value, dict):
-        return {name: rounded(one) for name, one in value.items()}
-    return [rounded(one) for one in value] if isinstance(value, list | tuple) else value
+def further(cases: Sequence[Case], decision: Decision, answers: Answers) -> None:
+    """Of the citations after the first, of questions that are answered: how many answer too, by the bar they need."""
+    for bar in THRESHOLDS:
+        useful = []
+        tried = replace(decision, further=bar)
+        for case in cases:
+            odds = decision.odds(case.evidence.rows)
+            best = runs(case.evidence, odds)[0]
+            if confident(decision, case.evidence, odds, best) >= decision.sure:
+                for one in choices(tried, case.evidence, odds)[1:]:
+                    article = one.revision.article
+                    useful.append(
+                        case.possible and _answers(case.row, article.text[slice(*one.span)], article.url, answers)
+                    )
+        print(f"further from {bar:.2f}: {len(useful)}, useful {np.mean(useful) if useful else math.nan:.3f}")
 
 
 if __name__ == "__main__":

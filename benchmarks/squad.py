@@ -23,6 +23,7 @@ from benchmarks.train_reader.data import rows, trained_on
 from corpus.sentences import sentences
 from retrieval.crossencoder import CrossEncoder, load_crossencoder
 from retrieval.measure import auc
+from retrieval.pairs import head
 
 DRAWS = 1_000  # of the bootstrap
 
@@ -62,7 +63,7 @@ def read(model: CrossEncoder, folder: Path) -> list[Tried]:
         if (paragraph := paragraphs.get(row["gold_urls"][0])) is None:
             continue
         text = paragraph["text"]
-        [judged] = model.judge(row["question"], [(paragraph["title"], text)])
+        [judged] = model.judge(row["question"], [(head(paragraph["title"], ""), text)])
         score, words = judged.answer((0, len(text)))
         evidence = max(judged.of_sentence(span) for span in sentences(text))
         said = (judged.relevance, evidence, score)

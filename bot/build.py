@@ -175,9 +175,7 @@ class House:
         from retrieval.desk import Desk  # here: an intake asks nothing
         from retrieval.reader import load_reader
 
-        reader = load_reader(
-            self.search.weights, lambda: self.crossencoder, self.settings.threshold, self.settings.passages
-        )
+        reader = load_reader(lambda: self.crossencoder, self.settings.threshold, self.settings.passages)
         return Desk(self.search, reader, self.archive, self.settings.old_after, self.outdated)
 
     @cached_property

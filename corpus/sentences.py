@@ -64,14 +64,14 @@ def sentences(text: str) -> tuple[Span, ...]:
 
     A quotation of up to MAX_QUOTED_WORDS words stays whole, together with the rest of its sentence.
     """
-    language = _language(text)
-    return tuple(span for line in _LINE.finditer(text) for span in _of_line(line[0], line.start(), language))
+    spoken = language(text)
+    return tuple(span for line in _LINE.finditer(text) for span in _of_line(line[0], line.start(), spoken))
 
 
-def _language(text: str) -> str:
-    """ISO 639-1, for the library's abbreviations; English where nothing says otherwise."""
+def language(text: str) -> str:
+    """ISO 639-1, as its frequent words tell; English where nothing says otherwise."""
     words = re.findall(r"\w+", text[:3_000].lower())
-    votes = {language: sum(map(known.__contains__, words)) for language, known in _LANGUAGE_WORDS.items()}
+    votes = {name: sum(map(known.__contains__, words)) for name, known in _LANGUAGE_WORDS.items()}
     best = max(votes, key=votes.__getitem__)
     return best if votes[best] > sum(map(_ENGLISH.__contains__, words)) else "en"
 

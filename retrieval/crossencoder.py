@@ -1,6 +1,6 @@
-"""The cross-encoder: reads a question and a window of an article together and judges the window.
+"""The cross-encoder: reads a question and a whole passage together and judges each of its sentences.
 
-One transformer, that of the default encoder, with one linear layer on top (four numbers a token, see pairs.py). What
+One transformer, that of the default encoder, with one linear layer on top (five numbers a token, see pairs.py). What
 training changed of the public weights comes with the package (`crossencoder.npz`, made by benchmarks/train_reader; its
 card is reader_card.md); the two are added up and exported to ONNX once.
 """
@@ -38,13 +38,14 @@ from retrieval.models import (
     torch_run,
     write,
 )
-from retrieval.pairs import END, EVIDENCE, MOST_TOKENS, RELEVANCE, START, Tokenizer, Tokens
+from retrieval.pairs import BESIDE, COLUMNS, END, EVIDENCE, MOST_TOKENS, RELEVANCE, START, Tokenizer, Tokens
 
 CHANGES = "crossencoder.npz"
-CHANGES_SHA256 = "28cc956a2782d888427d9e043d06d78b491f1a751ced5139b1b7a718f8f14e23"
-EXPORT_VERSION = 1  # changes when an export of the same weights would come out differently
-BATCH_TOKENS = 800  # of a padded batch: windows differ little in length
+CHANGES_SHA256 = "f43b421f0b224af5d37b3f7140d369719fa481ee06846f42643c5fbab2ea2a08"
+EXPORT_VERSION = 2  # changes when an export of the same weights would come out differently
+BATCH_TOKENS = 1_200  # of a padded batch
 ANSWER_TOKENS = 20  # of the words that answer, at most
+CUT_OFF = -20.0  # the score of a sentence past what the model reads of a passage
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 Vector = NDArray[np.float32]
@@ -52,29 +53,32 @@ Vector = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Judged:
-    """What the model makes of one window. All are log odds, or scores that compare within one window."""
+    """What the model makes of one passage. Its sentences' log odds compare with those of every passage that was read
+    for the same question, and with 0, which stands for "none of them".
+    """
 
-    relevance: float  # log odds that the window answers the question
+    relevance: float  # log odds that the passage answers the question
+    beside: float  # what the passage as a whole adds to the log odds of each of its sentences
     nothing: float  # the score of the span that stands for "no answer"
-    places: Sequence[Span]  # of each token, in characters of the window
+    places: Sequence[Span]  # of each token, in characters of the passage
     start: Vector  # (tokens,) that the answer starts here
     end: Vector
-    evidence: Vector  # (tokens,) their mean over a sentence: log odds that it holds the answer
+    evidence: Vector  # (tokens,) their mean over a sentence: what it adds itself
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:
         return np.array([place[0] for place in self.places], np.int64)
 
     def of_sentence(self, span: Span) -> float:
-        """Log odds that the sentence at `span` of the window holds the answer; very low where it was cut off."""
+        """Log odds that the sentence at `span` of the passage answers; very low where it was cut off."""
         first, last = self._tokens(span)
-        return float(self.evidence[first:last].mean()) if last > first else -20.0
+        return float(self.evidence[first:last].mean()) + self.beside if last > first else CUT_OFF
 
     def answer(self, span: Span) -> tuple[float, Span]:
-        """(score above that of "no answer", characters of the window) of the likeliest words within a sentence."""
+        """(score above that of "no answer", characters of the passage) of the likeliest words within a sentence."""
         first, last = self._tokens(span)
         if last <= first:
-            return -20.0, (span[0], span[0])
+            return CUT_OFF, (span[0], span[0])
         both = self.start[first:last, None] + self.end[None, first:last]
         both = np.where(np.triu(np.tri(last - first, k=ANSWER_TOKENS - 1)) > 0, both, -np.inf)
         one, other = np.unravel_index(int(np.argmax(both)), both.shape)
@@ -87,9 +91,9 @@ class Judged:
 
 
 class CrossEncoder(Protocol):
-    """Anything that judges windows, given as (headline, text), for a question."""
+    """Anything that judges passages, given as (head, text; see pairs.head), for a question."""
 
-    def judge(self, question: str, windows: Sequence[tuple[str, str]]) -> list[Judged]: ...
+    def judge(self, question: str, passages: Sequence[tuple[str, str]]) -> list[Judged]: ...
 
 
 class OnnxCrossEncoder:
@@ -101,8 +105,8 @@ class OnnxCrossEncoder:
         self._pad = tokenizer.token_to_id("[PAD]")
         self._run = run
 
-    def judge(self, question: str, windows: Sequence[tuple[str, str]]) -> list[Judged]:
-        every = self._tokenize(question, windows)
+    def judge(self, question: str, passages: Sequence[tuple[str, str]]) -> list[Judged]:
+        every = self._tokenize(question, passages)
         out: list[Judged | None] = [None] * len(every)
         for rows in batches([len(one.ids) for one in every], BATCH_TOKENS):
             mine = [every[row] for row in rows]
@@ -114,10 +118,11 @@ class OnnxCrossEncoder:
 
 
 def judged(tokens: Tokens, scores: Matrix) -> Judged:
-    """`scores` (tokens, 4) are the model's."""
+    """`scores` (tokens, COLUMNS) are the model's."""
     own = scores[tokens.first : tokens.first + len(tokens.places)]
     return Judged(
         relevance=float(scores[0, RELEVANCE]),
+        beside=float(scores[0, BESIDE]),
         nothing=float(scores[0, START] + scores[0, END]),
         places=tokens.places,
         start=own[:, START],
@@ -141,8 +146,8 @@ def crossencoder_folder(cache: Path) -> Path:
 
 
 def _seconds(folder: Path) -> Callable[[Run], float]:
-    windows = [("Talks go on", "The minister told reporters on Friday that talks would go on. " * 5)] * 8
-    return lambda run: seconds_of(lambda: OnnxCrossEncoder(folder, run).judge("Who will go on?", windows))
+    passages = [("Talks go on. ", "The minister told reporters on Friday that talks would go on. " * 14)] * 8
+    return lambda run: seconds_of(lambda: OnnxCrossEncoder(folder, run).judge("Who will go on?", passages))
 
 
 def export(folder: Path, changes: Path, published: str) -> None:
@@ -166,12 +171,12 @@ def export(folder: Path, changes: Path, published: str) -> None:
 
 def _compare(original: CrossEncoder, ours: CrossEncoder) -> None:
     """An export that differs from its model would quietly spoil every answer: refuse it."""
-    windows = [("", "Yes."), ("Talks go on", "The minister said on Friday that they would. " * 12)]
-    pairs = zip(original.judge("Who will go on?", windows), ours.judge("Who will go on?", windows), strict=True)
+    passages = [("", "Yes."), ("Talks go on. ", "The minister said on Friday that they would. " * 12)]
+    pairs = zip(original.judge("Who will go on?", passages), ours.judge("Who will go on?", passages), strict=True)
     for one, other in pairs:
         if not all(
             np.allclose(getattr(one, name), getattr(other, name), atol=0.01)
-            for name in ("relevance", "nothing", "start", "end", "evidence")
+            for name in ("relevance", "beside", "nothing", "start", "end", "evidence")
         ):
             raise BadModel(
                 f"The export of the cross-encoder differs from the model: {one.relevance}, {other.relevance}."
@@ -187,7 +192,7 @@ def stored(changes: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """
     out: dict[str, NDArray[Any]] = {}
     for name, values in changes.items():
-        if values.ndim == 2 and min(values.shape) > 4:
+        if values.ndim == 2 and min(values.shape) > COLUMNS:
             scale = np.abs(values).max(axis=1, keepdims=True) / 127 + 1e-12
             out[name] = np.rint(values / scale).astype(np.int8)
             out[name + SCALE] = scale.astype(np.float32)
@@ -210,6 +215,6 @@ def restored(stored: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32
 def split_head(
     changes: dict[str, NDArray[np.float32]],
 ) -> tuple[dict[str, NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """The transformer's changes, and the linear layer's (4, width) weights and (4,) bias."""
+    """The transformer's changes, and the linear layer's (COLUMNS, width) weights and (COLUMNS,) bias."""
     body = {name.removeprefix("body."): one for name, one in changes.items() if name.startswith("body.")}
     return body, (changes["head.weight"], changes["head.bias"])

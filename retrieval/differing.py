@@ -17,8 +17,8 @@ from itertools import combinations
 from corpus.archive import NEVER_DATED, Revision
 from corpus.article import Span
 from retrieval.answer import Differing
+from retrieval.asked import Asked, names_in
 from retrieval.citation import Citation
-from retrieval.features import KINDS, Asked, names_in
 from retrieval.figures import PEOPLE, Figure, agree, figures, unit_of
 from retrieval.keywords import stems
 from retrieval.names import (
@@ -194,9 +194,9 @@ def units_asked(asked: Asked) -> frozenset[str]:
         return frozenset()
     if unit := unit_asked(asked.text):
         return frozenset({unit, unit + NATION})
-    if asked.kinds[KINDS.index("date")]:
+    if asked.day:
         return frozenset({DAY}) if _DAY_ASKED.match(asked.text.strip()) else frozenset()
-    if not asked.kinds[KINDS.index("number")]:
+    if not asked.number:
         return frozenset()
     measured = [units for pattern, units in _MEASURES if re.search(pattern, asked.text, re.I)]
     return frozenset().union(*measured) | _nouns(asked.text)

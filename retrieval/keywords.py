@@ -1,6 +1,5 @@
 """Keyword search with tantivy: BM25 over English stems, the headline weighted. The only file that imports tantivy."""
 
-import math
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -68,13 +67,6 @@ class Keywords:
         hits = searcher.search(tantivy.Query.boolean_query(must), k, count=False).hits
         ids = searcher.fast_field_values("id", [address for _, address in hits])
         return [(int(one), float(score)) for one, (score, _) in zip(ids, hits, strict=True)]
-
-    def weights(self, words: Iterable[str]) -> dict[str, float]:
-        """Inverse document frequency of each stem (as in BM25), over passages."""
-        searcher = self._searcher()
-        total = searcher.num_docs
-        counts = {word: searcher.doc_freq("text", word) for word in words}
-        return {word: math.log(1 + (total - n + 0.5) / (n + 0.5)) for word, n in counts.items()}
 
     def passages(self) -> int:
         return int(self._searcher().num_docs)

@@ -17,19 +17,23 @@ Point = Callable[[str, Sequence[str]], Sequence[tuple[Sequence[Span], Matrix, fl
 
 
 class Ranked:
-    """Another model's order of the windows, on the scale of ours: what was fitted after it expects that scale."""
+    """Another model's order of the passages, on the scale of ours: what was fitted after it expects that scale."""
 
     def __init__(self, ours: CrossEncoder, rank: Rank) -> None:
         self._ours, self._rank = ours, rank
 
-    def judge(self, question: str, windows: Sequence[tuple[str, str]]) -> list[Judged]:
-        judged = self._ours.judge(question, windows)
+    def judge(self, question: str, passages: Sequence[tuple[str, str]]) -> list[Judged]:
+        judged = self._ours.judge(question, passages)
         if not judged:
             return []
         own = np.array([one.relevance for one in judged])
-        theirs = np.asarray(self._rank([(question, f"{title}\n{text}") for title, text in windows]), np.float64)
+        theirs = np.asarray(self._rank([(question, head + text) for head, text in passages]), np.float64)
         scaled = own.mean() + own.std() * (theirs - theirs.mean()) / (theirs.std() + 1e-9)
-        return [replace(one, relevance=float(score)) for one, score in zip(judged, scaled, strict=True)]
+        return [_moved(one, float(score)) for one, score in zip(judged, scaled, strict=True)]
+
+
+def _moved(judged: Judged, relevance: float) -> Judged:
+    return replace(judged, relevance=relevance, beside=judged.beside + relevance - judged.relevance)
 
 
 class Pointing:
@@ -38,9 +42,9 @@ class Pointing:
     def __init__(self, ours: CrossEncoder, point: Point) -> None:
         self._ours, self._point = ours, point
 
-    def judge(self, question: str, windows: Sequence[tuple[str, str]]) -> list[Judged]:
-        pointed = self._point(question, [text for _, text in windows]) if windows else []
-        return [_merged(*pair) for pair in zip(self._ours.judge(question, windows), pointed, strict=True)]
+    def judge(self, question: str, passages: Sequence[tuple[str, str]]) -> list[Judged]:
+        pointed = self._point(question, [text for _, text in passages]) if passages else []
+        return [_merged(*pair) for pair in zip(self._ours.judge(question, passages), pointed, strict=True)]
 
 
 def _merged(ours: Judged, theirs: tuple[Sequence[Span], Matrix, float]) -> Judged:
@@ -48,4 +52,4 @@ def _merged(ours: Judged, theirs: tuple[Sequence[Span], Matrix, float]) -> Judge
     starts = [place[0] for place in places]
     token = np.clip(np.searchsorted(ours.starts, starts, side="right") - 1, 0, max(len(ours.places) - 1, 0))
     evidence = ours.evidence[token] if len(ours.places) else np.full(len(starts), -20.0, np.float32)
-    return Judged(ours.relevance, nothing, places, scores[:, 0], scores[:, 1], evidence)
+    return Judged(ours.relevance, ours.beside, nothing, places, scores[:, 0], scores[:, 1], evidence)

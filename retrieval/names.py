@@ -127,20 +127,6 @@ def holds_office(question: str, text: str, name: Name) -> bool:
     return bool(told) and theirs and not _NOT_NOW.search(told)
 
 
-def office_holder(question: str, text: str) -> Span | None:
-    """Where a text names one to whom it gives the office that is asked for."""
-    row, first = tokens(text, (0, len(text))), 0
-    while first < len(row):
-        last = first
-        while last < len(row) and row[last].capital:
-            last += 1
-        name = name_in(WHO, text, (row[first].start, row[last - 1].end)) if last > first else None
-        if name and holds_office(question, text, name):
-            return name.span
-        first = max(last, first + 1)
-    return None
-
-
 def _plain(text: str) -> list[str]:
     return [re.sub(r"['’]s?$", "", word) for word in re.findall(r"[\w’'-]+", text.lower())]
 

@@ -1,13 +1,4 @@
-"""Countries and the words for what is theirs: a question about Russia is answered by Russian demands too.
-
-The cross-encoder and the embeddings know; what counts shared words does not. America is left out: "US" and "American"
-stand in every other article of the news that this was tried on.
-"""
-
-from collections.abc import Iterable
-from functools import lru_cache
-
-from retrieval.keywords import stems
+"""Countries and the words for what is theirs: Russia and Russian, to tell whose office is meant."""
 
 _NATIONS = (  # the country first
     "Afghanistan Afghan, Albania Albanian, Algeria Algerian, Argentina Argentine Argentinian, Armenia Armenian, "
@@ -32,12 +23,6 @@ _NATIONS = (  # the country first
 )
 
 
-def with_nations(words: Iterable[str]) -> frozenset[str]:
-    """Stems, and with a country's or a people's word the others of that country."""
-    same = _stems()
-    return frozenset(one for word in words for one in same.get(word, (word,)))
-
-
 def same_nation(one: str, other: str) -> bool:
     """Whether two words in lower case are a country and what is its own: France and French."""
     nation = _WORDS.get(one)
@@ -50,9 +35,3 @@ def is_a_nations(word: str) -> bool:
 
 
 _WORDS = {word: group[0] for group in map(str.split, _NATIONS.lower().split(",")) for word in group}
-
-
-@lru_cache(maxsize=1)
-def _stems() -> dict[str, frozenset[str]]:
-    groups = [frozenset(stems(group)) for group in _NATIONS.split(",")]
-    return {word: group for group in groups for word in group}

@@ -1,22 +1,25 @@
-"""A question and a window of an article as one sequence of tokens, for a cross-encoder that reads both at once.
+"""A question and a passage as one sequence of tokens, for a cross-encoder that reads both at once.
 
-[CLS] question [SEP] headline [SEP] window [SEP], segment 0 for the question and 1 for the rest (Devlin et al., BERT,
-NAACL 2019). The model gives four numbers a token: start and end of the answer, evidence, relevance.
+[CLS] question [SEP] headline (day). text [SEP], segment 0 for the question and 1 for the rest (Devlin et al., BERT,
+NAACL 2019). The model gives five numbers a token: start and end of the answer, evidence; and, read at [CLS] alone, what
+the passage as a whole adds to the score of each of its sentences, and its relevance.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from corpus.article import Span
 
-QUESTION_TOKENS, TITLE_TOKENS, MOST_TOKENS = 48, 24, 320  # what is longer is cut
-START, END, EVIDENCE, RELEVANCE = range(4)  # columns of the model's output; relevance is read at [CLS] alone
+QUESTION_TOKENS, HEAD_TOKENS, MOST_TOKENS = 64, 40, 320  # what is longer is cut
+TITLE = 120  # characters of a headline that are read
+START, END, EVIDENCE, BESIDE, RELEVANCE = range(5)  # columns of the model's output
+COLUMNS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """One sequence. Tokens from `first` on stand for `places`, characters of the window."""
+    """One sequence. Tokens from `first` on stand for `places`, characters of the passage's text."""
 
     ids: list[int]
     segments: list[int]
@@ -24,9 +27,14 @@ class Tokens:
     places: list[Span]
 
     def of(self, span: Span) -> range:
-        """The tokens of the sequence that begin within a span of characters of the window."""
+        """The tokens of the sequence that begin within a span of characters of the text."""
         inside = [n for n, (start, _) in enumerate(self.places, self.first) if span[0] <= start < span[1]]
         return range(inside[0], inside[-1] + 1) if inside else range(0)
+
+
+def head(title: str, day: str) -> str:
+    """What is read before a passage's text: its article's headline and day (ISO, or "")."""
+    return (title[:TITLE] + (f" ({day})" if day else "") + ". ") if title or day else ""
 
 
 class Tokenizer:
@@ -36,17 +44,17 @@ class Tokenizer:
         self._tokenizer = tokenizer
         self._start, self._stop = (tokenizer.token_to_id(name) for name in ("[CLS]", "[SEP]"))
 
-    def __call__(self, question: str, windows: Sequence[tuple[str, str]]) -> list[Tokens]:
-        """One sequence for each (headline, text)."""
-        every = [question, *(part for window in windows for part in window)]
+    def __call__(self, question: str, passages: Sequence[tuple[str, str]]) -> list[Tokens]:
+        """One sequence for each (head, text)."""
+        every = [question, *(part for passage in passages for part in passage)]
         cut = self._tokenizer.encode_batch(every, add_special_tokens=False)
-        asked = cut[0].ids[:QUESTION_TOKENS]
-        return [self._joined(asked, title, text) for title, text in zip(cut[1::2], cut[2::2], strict=True)]
+        asked = [self._start, *cut[0].ids[:QUESTION_TOKENS], self._stop]
+        return [self._joined(asked, *parts) for parts in zip(cut[1::2], cut[2::2], strict=True)]
 
-    def _joined(self, asked: list[int], title: Any, text: Any) -> Tokens:
-        before = [self._start, *asked, self._stop]
-        head = [*title.ids[:TITLE_TOKENS], self._stop]
-        first = len(before) + len(head)
+    def _joined(self, asked: Iterable[int], title: Any, text: Any) -> Tokens:
+        before = [*asked]
+        ids = [*before, *title.ids[:HEAD_TOKENS]]
+        first = len(ids)
         room = MOST_TOKENS - first - 1
-        ids = [*before, *head, *text.ids[:room], self._stop]
+        ids += [*text.ids[:room], self._stop]
         return Tokens(ids, [0] * len(before) + [1] * (len(ids) - len(before)), first, text.offsets[:room])

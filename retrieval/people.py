@@ -5,7 +5,7 @@ here tells nothing, and then the pronoun is not resolved.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from corpus.article import Span
 from retrieval.phrases import FUNCTION, PRONOUNS, ROLE, SUBORDINATE, TIMES, Phrase, Token, tokens, words
@@ -76,7 +76,6 @@ _NO_PERSON = words(
 )
 
 _FIRST_NAMES = _MEN | _WOMEN
-_CALLED = _FIRST_NAMES | _HONOURED | _WOMAN | _MAN
 _NOT_IN_NAMES = TITLES | FUNCTION | _NO_PERSON | TIMES
 _NOT_FIRST = (FUNCTION | _NO_PERSON) - _FIRST_NAMES
 _NOT_LAST = _NO_PERSON | TIMES | PRONOUNS
@@ -144,16 +143,6 @@ def _is_no_name(token: Token) -> bool:
     if token.low in _FIRST_NAMES:
         return False
     return token.low in _NOT_IN_NAMES or bool(ROLE.search(token.low)) or bool(_COMPOUND.search(token.text))
-
-
-def goes_by_name(who: Sequence[str], texts: Iterable[str]) -> bool:
-    """Whether the last of these words is a person's: behind a first name or a title, there or in one of the texts."""
-    if not who or who[-1].lower() in _NO_PERSON:
-        return False
-    if len(who) > 1 and who[-2].lower() in _CALLED:
-        return True
-    behind = re.compile(rf"\b(?!Will\b)([A-Z]\w+)\.? (?:[A-Z]\w*\.? )?(?=[A-Z])(?i:{re.escape(who[-1])})\b")
-    return any(found[1].lower() in _CALLED for text in texts for found in behind.finditer(text))
 
 
 def sex(text: str, name: Span) -> str:

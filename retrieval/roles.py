@@ -24,16 +24,11 @@ _SPEAKING = (
     " vow think believe want reject answer reply respond write tweet criticise criticize praise condemn explain mean"
 )
 _AT_SOMEBODY = "demand tell ask urge accuse warn threaten criticise criticize condemn".split()  # whose object hears it
-_SPEAKS = re.compile(
-    rf"\b{_AUX}\s+(?:the\s+)?(?P<who>[\w’'-]+(?:\s[\w’'.-]+){{0,3}}?)\s+(?:{'|'.join(_SPEAKING.split())})\b",
-    re.IGNORECASE,
-)
 _NAME = r"(?P<whom>[A-Z][\w.’'-]*(?:\s[A-Z][\w.’'-]*)*)"
 _DONE_TO = re.compile(
     rf"\b[Ww]ho\s(?:[a-z]+ly\s)?(?P<verb>[a-z]{{3,}})\s(?:the\s)?{_NAME}(?:\?|$|\s(?:in|at|on|after|during)\b)"
 )
 _NO_DEED = frozenset("was were are will has had does did said".split())
-_ADVERB = re.compile(r"not|[a-z]{4,}ly")
 _WORD = re.compile(r"[\w’'-]+|[.;:!?]")
 _IRREGULAR = {
     "say": "said", "tell": "told", "give": "gave", "take": "took", "win": "won", "beat": "beat", "buy": "bought",
@@ -110,20 +105,6 @@ def _national(text: str) -> list[tuple[str, str]]:
     found = (match.groups() for match in _BEFORE_A_NOUN.finditer(text))
     named = ((nation.lower(), noun.lower()) for nation, noun in found if nation != "European")
     return [(nation, noun) for nation, noun in named if is_a_nations(nation)]
-
-
-def asked_to_speak(question: str) -> tuple[str, ...]:
-    """The words for the one whose words are asked for: ("joe", "Biden") of "what did joe Biden say?"; or none."""
-    found = _SPEAKS.search(question)
-    words = found["who"].split() if found else ()
-    return tuple(word for word in words if word.lower() not in _NOT_NAMES and not _ADVERB.fullmatch(word))
-
-
-def is_speaker(who: Sequence[str], speaker: str) -> bool:
-    """Whether the article's words for a speaker are for the one asked about: by surname, or in every word of a role."""
-    words = _WORD.findall(speaker)
-    wanted = who[-1:] if who and who[-1][0].isupper() else who
-    return bool(wanted) and all(any(_same(one.lower(), word) for word in words) for one in wanted)
 
 
 def _turned(roles: Roles, words: Sequence[str], verb: int) -> bool:

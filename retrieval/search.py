@@ -2,7 +2,7 @@
 
 import heapq
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -96,10 +96,6 @@ class Search:
     def state(self) -> object:
         """Changes whenever the index does."""
         return self._vectors.stamp(), self._keywords.stamp()
-
-    def weights(self, words: Iterable[str]) -> dict[str, float]:
-        """How telling each stem is: its inverse document frequency."""
-        return self._keywords.weights(words)
 
 
 def fuse(cosines: Mapping[int, float], bm25: Mapping[int, float]) -> dict[int, float]:

@@ -6,14 +6,14 @@ comes between the two; a sentence that is all quotation is spoken for by its nei
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from corpus.article import Span
 from corpus.sentences import sentences
 from retrieval.people import named_in_full, referent
-from retrieval.phrases import FUNCTION, QUOTED, ROLE, SUBORDINATE, Phrase, Token, tokens, words
+from retrieval.phrases import QUOTED, Phrase, Token, tokens, words
 from retrieval.saying import Clause, asserts, clauses
 
 REACH = 2_500  # characters read before and after a quote, more only up to the beginning of a paragraph
@@ -37,10 +37,8 @@ _DATELINE = re.compile(
 )
 _LINE_END = re.compile(r"\n+")
 _CLOSED = re.compile("[”»«\"]$|''$|„[^“]*“$")
-_ENDS = (".", "!", "?", ";", ":")
 _MARKS = (",", "—", "–", "-", "--")
 _BEFORE_CONTENT = words("that it a an the as in on to for of")
-_LEADING = SUBORDINATE | {"that", "but", "as", "said", "says"}  # a subject may follow
 _AFTER_CONTENT = words(
     "in on at during after as to of about when while before monday tuesday wednesday thursday friday saturday sunday"
     " last this earlier yesterday today"
@@ -120,34 +118,6 @@ def attribution(text: str, span: Span, sure: float = SURE) -> Attribution | None
     if not named or len(named) < len(found) or len({one.speaker.split()[-1] for one in named}) > 1:
         return None
     return min(named, key=lambda one: one.confidence)
-
-
-def speaks(text: str, span: Span) -> list[str]:
-    """The subjects of all its verbs of saying, in the article's words."""
-    return [text[slice(*clause.subject.span)] for clause in clauses(tokens(text, span))]
-
-
-def leads(text: str, span: Span, is_meant: Callable[[str], bool]) -> bool:
-    """Whether a name may be the subject of a clause there: outside quotations, and not "with Ann Lee" or "told Lee"."""
-    if span[1] - span[0] > LONGEST_QUOTE or (scene := scene_around(text, span)) is None:
-        return False
-    row = tokens(scene.mask, (span[0] - scene.low, span[1] - scene.low))
-    return any(token.capital and is_meant(token.text) and _may_lead(row, n) for n, token in enumerate(row))
-
-
-def _may_lead(row: Sequence[Token], n: int) -> bool:
-    """Looks at what stands before its titles and those named with it; "the mayor, Ann Lee." names an object again."""
-    closes = n + 1 == len(row) or row[n + 1].text in _ENDS
-    farthest = max(n - LONGEST_NAME, 0)
-    while n > farthest and _is_of_name(row[n - 1]):
-        n -= 1
-    marked = n > 0 and row[n - 1].kind in ("mark", "quote")
-    return n == 0 or (marked and not closes) or row[n - 1].low in _LEADING
-
-
-def _is_of_name(token: Token) -> bool:
-    titled = token.capital or bool(ROLE.search(token.low))
-    return token.low in ("the", "and") or (titled and token.low not in FUNCTION)
 
 
 def _attribution(scene: "Scene", said: Said | None) -> Attribution | None:

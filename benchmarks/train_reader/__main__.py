@@ -1,204 +1,136 @@
-"""Trains the cross-encoder and writes what training changed of the public weights.
+"""Trains the reader's cross-encoder and writes what training changed of the public weights.
 
-    python -m benchmarks.train_reader BENCH retrieval/crossencoder.npz [--from STAGE]
+    python -m benchmarks.train_reader BENCH OUT.npz --minutes 90 [--from START.npz] [--workers 2]
 
-BENCH holds train/ (SQuADShifts, SelQA, TREC QA, RealTimeQA 2023) and squad/. Four stages: the first is mostly of
-SQuADShifts and is left after a thousand batches, the second is half of news, the third has questions made by rule
-among all the others, the fourth has more of everything. With --from 3 or 4 only the later ones, from what the file
-holds. Prints a line each fifty batches, and now and then how well questions are answered that were held out.
+BENCH holds train/, squad/ and asked/. One stage: the rate rises, then falls to nothing when the minutes are over, and
+only then do figures mean something. A stage that was interrupted goes on from OUT.state when it is started again, with
+as many workers as one likes. `--from` begins at what another stage gave. Groups are put together once, into OUT.groups.
+`--found FILE` adds some of the questions once more, with what the search finds for them
+(benchmarks.train_reader.found).
+Prints a line each fifty steps, and now and then how well questions are answered whose articles were held out.
 """
 
 import argparse
 import hashlib
+import pickle
 import random
-import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+import torch.distributed as dist
+from torch.multiprocessing.spawn import spawn as begin
 
-from benchmarks.train_reader import data, made
+from benchmarks.train_reader import data
 from benchmarks.train_reader.data import Group
-from benchmarks.train_reader.train import Stage, ready, train
-from retrieval.crossencoder import restored, split_head, stored
-from retrieval.models import default_folder, load_bert, load_tokenizer
-from retrieval.pairs import Tokenizer
+from benchmarks.train_reader.train import NEAR, Model, Stage, judge, pin, say, train
+from retrieval.crossencoder import restored, stored
+from retrieval.models import default_folder, load_bert
 
 SEED = 7
-SHIFTS, LATER_SHIFTS = 18_000, 5_000  # groups of SQuADShifts; of them in the second stage
-STAGES = (
-    Stage(rate=1.0, warm_up=0.06, batches=1_000),
-    Stage(rate=0.75, warm_up=0.02),
-    Stage(rate=0.75, warm_up=0.03, averaged=True),
-    Stage(rate=0.75, warm_up=0.03, averaged=True),
-)
-FROZEN = 1  # layers at the bottom, and the embeddings: they change least, and it saves a ninth of the time
-OUTPUTS = 4
+MEASURED = 160  # questions held out that are asked now and then
 
 
 @dataclass(frozen=True)
-class Mixed:
-    """Groups of a later stage, at most, and how many of those are taken: of texts with a headline, and of others."""
-
-    titled: float
-    untitled: float
-    shifts: int
-    others: int  # windows of other texts for each of them
-    swapped: int
-    turned: int
-    cloze: int
-    headlines: int
-
-
-THIRD = Mixed(titled=1.0, untitled=1.0, shifts=4_000, others=1, swapped=5_000, turned=1_500, cloze=1_500, headlines=300)
-FOURTH = Mixed(
-    titled=0.66, untitled=0.32, shifts=26_000, others=2, swapped=9_000, turned=3_000, cloze=4_000, headlines=300
-)
-
-
-class Model(nn.Module):
-    """The default encoder's transformer with a linear layer a token."""
-
-    def __init__(self, changes: Path | None = None) -> None:
-        super().__init__()
-        body, head = _changes(changes) if changes else ({}, None)
-        self.body = load_bert(default_folder(), body)
-        self.head = nn.Linear(self.body.config.hidden_size, OUTPUTS)
-        if head:
-            self.head.load_state_dict({"weight": torch.tensor(head[0]), "bias": torch.tensor(head[1])})
-        for part in self.body.modules():  # one pass over so much does not overfit, and it is a third quicker without
-            if isinstance(part, nn.Dropout):
-                part.p = 0.0
-            if hasattr(part, "dropout_prob"):
-                part.dropout_prob = 0.0
-        for part in (self.body.embeddings, *self.body.encoder.layer[:FROZEN]):
-            for weights in part.parameters():
-                weights.requires_grad_(False)
-
-    def forward(self, ids: torch.Tensor, mask: torch.Tensor, segments: torch.Tensor) -> Any:
-        device = self.head.weight.device
-        inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": segments}
-        hidden = self.body(**{name: one.to(device) for name, one in inputs.items()}).last_hidden_state
-        return self.head(hidden).cpu()  # what is said of it is small, and compared there
-
-
-def _changes(file: Path) -> tuple[dict[str, Any], tuple[Any, Any]]:
-    with np.load(file) as kept:
-        return split_head(restored(kept))
+class Work:
+    stage: Stage
+    out: Path
+    begin: Path | None
+    workers: int
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bench", type=Path)
-    parser.add_argument("changes", type=Path)
-    parser.add_argument("--from", type=int, choices=(1, 3, 4), default=1, dest="begin", metavar="STAGE")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--minutes", type=float, required=True)
+    parser.add_argument("--rate", type=float, default=Stage(0).rate)
+    parser.add_argument("--frozen", type=int, default=Stage(0).frozen)
+    parser.add_argument("--from", type=Path, dest="begin")
+    parser.add_argument("--found", type=Path)
+    parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
+    kept = options.out.with_suffix(".groups")
+    if not kept.exists():
+        kept.write_bytes(pickle.dumps(groups(options.bench, random.Random(SEED), options.found)))
+    stage = Stage(options.minutes, options.rate, frozen=options.frozen)
+    work = Work(stage, options.out, options.begin, options.workers)
+    with tempfile.TemporaryDirectory() as meeting:
+        if options.workers == 1:
+            one_worker(0, work, meeting)
+        else:
+            begin(one_worker, (work, meeting), nprocs=options.workers)  # type: ignore[no-untyped-call]
+
+
+def one_worker(rank: int, work: Work, meeting: str) -> None:
     torch.manual_seed(SEED)
-    stages: list[tuple[Stage, list[Group]]] = []
-    if options.begin == 1:
-        stages += zip(STAGES[:2], first_stages(options.bench, random.Random(SEED)), strict=True)
-    for number, mixed in ((3, THIRD), (4, FOURTH)):
-        if options.begin <= number:
-            stages.append((STAGES[number - 1], later_stage(options.bench, random.Random(SEED + number - 2), mixed)))
-    _, held_out = _news(options.bench, random.Random(SEED))
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = Model(options.changes if options.begin > 1 else None)
-    tokenizer = Tokenizer(load_tokenizer(default_folder() / "tokenizer.json"))
-    judged = [ready(tokenizer, group) for group in held_out]
-    for stage, groups in stages:
-        train(model.train().to(device), [ready(tokenizer, group) for group in groups], judged, stage)
-        write(model, options.changes, options.changes if stage.averaged else None)
-        model = Model(options.changes)
+    if not torch.cuda.is_available():
+        pin(rank)
+    if work.workers > 1:
+        dist.init_process_group("gloo", init_method=f"file://{meeting}/all", rank=rank, world_size=work.workers)
+    trained, held = pickle.loads(work.out.with_suffix(".groups").read_bytes())
+    model = Model(work.begin, work.stage.frozen).to("cuda" if torch.cuda.is_available() else "cpu").train()
+    state = work.out.with_suffix(".state")
+    for n, step in enumerate(train(model, trained, work.stage, state, rank, work.workers, SEED)):
+        if rank == 0 and n % 4 == 3:
+            say(f"{step} held out: {judge(model, held)}")
+    if rank == 0:
+        say(f"at the end, held out: {judge(model, held)}")
+        write(model, work.out)
 
 
-def first_stages(bench: Path, rng: random.Random) -> list[list[Group]]:
-    """The groups of the first and the second stage."""
-    shifts = list(data.squadshifts(bench / "train", rng))
-    rng.shuffle(shifts)
-    shifts = shifts[:SHIFTS]
-    news, _ = _news(bench, rng)
-    other = _other(bench, rng)
-    _tell(SQuADShifts=shifts, news=news, other=other)
-    rng.shuffle(news)
-    rng.shuffle(other)
-    cut, new, rest = len(shifts) * 6 // 10, len(news) // 4, len(other) // 4
-    first = shifts[:cut] + news[:new] + other[:rest]
-    second = shifts[cut : cut + LATER_SHIFTS] + news[new:] + other[rest:]
-    rng.shuffle(first)
-    rng.shuffle(second)
-    late = shifts[cut:] + news[new:] + other[rest:]  # never reached, but the rate falls as if it were
-    return [first + late, second]
-
-
-def later_stage(bench: Path, rng: random.Random, mixed: Mixed) -> list[Group]:
-    """All sets again, with other windows, and what is made of them by rule."""
-    shifts = list(data.squadshifts(bench / "train", rng, mixed.others))
-    rng.shuffle(shifts)
-    known = list(data.squad(bench / "squad", rng, data.trained_on(bench / "squad")))
-    swapped = list(made.swapped(shifts + known, rng))
-    turned = list(made.turned(shifts + known, rng))
-    rng.shuffle(swapped)
-    rng.shuffle(turned)
-    cloze = list(made.cloze(bench / "train", rng, mixed.cloze))
-    headlines = list(made.headlines(bench / "train", rng, mixed.headlines))
-    news, _ = _news(bench, rng)
-    groups = {
-        "shifts": shifts[-mixed.shifts :],
-        "swapped": swapped[: mixed.swapped],
-        "turned": turned[: mixed.turned],
-        "cloze": cloze,
-        "headlines": headlines,
-        "news": news,
-        "other": _other(bench, rng),
-    }
-    _tell(**groups)
-    every = [group for some in groups.values() for group in some]
-    rng.shuffle(every)
-    return [group for group in every if rng.random() < (mixed.titled if group[0].title else mixed.untitled)]
-
-
-def _news(bench: Path, rng: random.Random) -> tuple[list[Group], list[Group]]:
-    """RealTimeQA 2023 twice, with other windows; and the days of it that are held out."""
-    passes = [list(data.realtimeqa(bench / "train", rng)) for _ in range(2)]
-    days = set(sorted({day for day, _ in passes[0]})[::12])
-    held_out = [group for day, group in passes[0] if day in days and group]
-    return [group for one in passes for day, group in one if day not in days and group], held_out
-
-
-def _other(bench: Path, rng: random.Random) -> list[Group]:
-    other = [*data.selqa(bench / "train", rng), *data.trecqa(bench / "train", rng)]
-    return other + [
-        group for _ in range(2) for group in data.squad(bench / "squad", rng, data.trained_on(bench / "squad"))
+def groups(bench: Path, rng: random.Random, found: Path | None = None) -> tuple[list[Group], list[Group]]:
+    """What is trained on, each group as often as it stands there; and some questions whose articles are held out."""
+    train, asked = bench / "train", bench / "asked"
+    articles = [
+        passage
+        for row in data.rows(train / "realtimeqa-2023-articles.jsonl.gz")
+        for passage in data.cut_up(row["title"], row["published"], row["text"])
     ]
+    pool = articles + [
+        passage
+        for row in data.rows(asked / "train.articles.jsonl.gz")
+        for passage in data.cut_up(row["title"], row["published"], row["text"][: row["seen"]])
+    ]
+    ours = list(data.with_others(list(data.people_ask(asked, held=False)), pool, NEAR))
+    held = list(data.with_others(data.sample(data.people_ask(asked, held=True), MEASURED, rng), pool, 4))
+    quiz = [group for _, group in data.realtimeqa(train, articles)]
+    sets = {
+        "newsqa": data.contexts(train / "newsqa_dev.jsonl.gz"),
+        "nq": data.contexts(train / "nq_gold.jsonl.gz"),
+        "quoref": data.contexts(train / "quoref_dev.jsonl.gz"),
+        "timeqa": data.contexts(train / "timeqa.jsonl.gz"),
+        "ester": data.contexts(train / "ester.jsonl.gz"),
+        "clickbait": data.contexts(train / "clickbait_spoiling.jsonl.gz"),
+        "fairytale": data.contexts(train / "fairytaleqa.jsonl.gz"),
+        "squadshifts": data.squadshifts(train),
+        "selqa": data.selqa(train),
+    }
+    most = {"quoref": 1_500, "timeqa": 1_500, "fairytale": 1_500, "squadshifts": 7_000}
+    some = {name: data.sample(every, most.get(name, 4_000), rng) for name, every in sets.items()}
+    general = [group for every in some.values() for group in every]
+    general = list(data.with_others(general, [one for group in general for one in group.own], 3))
+    single = [*data.trecqa(train), *data.searched(train), *data.squad(bench / "squad")]
+    searched = pickle.loads(found.read_bytes()) if found else []
+    for name, every in {"ours": ours, "found": searched, "quiz": quiz, **some, "single": single, "held": held}.items():
+        say(f"{name} {data.counted(every)}")
+    return [*ours, *searched, *quiz, *quiz, *general, *single], held
 
 
-def _tell(**sets: list[Group]) -> None:
-    for name, groups in sets.items():
-        print(name, data.counted(groups), file=sys.stderr, flush=True)
-
-
-def write(model: Model, file: Path, before: Path | None = None) -> None:
-    """What differs from the public weights, rounded; the mean of that and of `before`, where that is given.
-
-    Weights of one training's ends do better together than each alone (Wortsman et al., Model soups, ICML 2022): here
-    the later stages are better at refusing what only looks answerable, the earlier ones at the news.
-    """
+def write(model: Model, file: Path) -> None:
+    """What differs from the public weights, rounded."""
     public = load_bert(default_folder(), {}).state_dict()
     changes = {name: weights.cpu().numpy() for name, weights in model.head.state_dict(prefix="head.").items()}
     for name, weights in model.body.state_dict().items():
         change = (weights.cpu() - public[name]).numpy()
         if np.abs(change).max() > 0:
             changes[f"body.{name}"] = change
-    if before:
-        with np.load(before) as kept:
-            earlier = restored(kept)
-        changes = {name: (change + earlier.get(name, 0)) / 2 for name, change in changes.items()}
     np.savez_compressed(file, **stored(changes))  # type: ignore[arg-type]
+    assert restored(np.load(file)).keys() == changes.keys()
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    print(f"wrote {file}, {file.stat().st_size:,} bytes: CHANGES_SHA256 = {digest}", file=sys.stderr)
+    say(f"wrote {file}, {file.stat().st_size:,} bytes: CHANGES_SHA256 = {digest}")
 
 
 if __name__ == "__main__":

@@ -1,49 +1,26 @@
-"""Questions made by rule, to train the cross-encoder on what the sets have too little of.
+"""What is changed by rule in a group of passages when it is drawn: the sets have too little of it.
 
-- **Swapped**: a name or a number of a question is exchanged for another, in the question, in the window or in both, so
-  that the two agree or do not. It teaches to compare every part of a question with the text, as questions do that only
-  look answerable (SQuAD 2.0: Rajpurkar et al., ACL 2018, who had people write them). That questions and texts are
-  exchanged alike keeps the exchange itself from telling.
-- **Turned**: a word's opposite, or "not", put into a question.
-- **Cloze**: a sentence of the news with one name or number asked for, against other reports that hold it.
-- **Headlines** against windows of their own article and of others.
+- **Cut**: the sentences that answer are taken out of their passages; then none answers.
+- **Exchanged**: a name or a number of the question, or of question and passages alike, for another. In the question
+  alone, the passages no longer answer it, as with questions that people wrote to look answerable (SQuAD 2.0: Rajpurkar
+  et al., ACL 2018); in both they do, which keeps the exchange itself from telling.
+- **Typed**: lower case, no question mark, two neighbouring letters of one word exchanged.
 """
 
 import random
 import re
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from dataclasses import replace
 
-from benchmarks.train_reader.data import (
-    SMALL,
-    Group,
-    Pair,
-    Text,
-    Weights,
-    article_texts,
-    cut,
-    found,
-    nearest,
-    rows,
-)
+from benchmarks.train_reader.data import Group, Passage
 from corpus.article import Span
 
 NAME = re.compile(r"(?<=[\w,;] )(?:[A-Z][\w’'.-]*[\w](?: (?:of|the|and|de|van|von|al|bin) (?=[A-Z])| )?)+(?<! )")
 NUMBER = re.compile(r"\$?\d[\d,.]*\d(?:st|nd|rd|th)?\b|\b\d+(?:st|nd|rd|th)?\b")
-OPPOSITES = """first/last most/least highest/lowest before/after more/fewer north/south east/west northern/southern
-eastern/western increase/decrease increased/decreased largest/smallest biggest/smallest best/worst
-earliest/latest old/new oldest/newest men/women male/female right/left win/lose won/lost begin/end
-began/ended opened/closed start/stop inside/outside always/never above/below good/bad like/dislike
-liked/disliked strong/weak cheap/expensive easy/hard high/low long/short early/late minimum/maximum
-positive/negative public/private major/minor rich/poor rise/fall rose/fell gained/lost arrive/leave
-buy/sell bought/sold supported/opposed support/oppose accept/reject accepted/rejected allow/ban
-allowed/banned""".split()
-OPPOSITE = {a: b for pair in OPPOSITES for a, b in (pair.split("/"), pair.split("/")[::-1])}
-AUXILIARY = re.compile(r"\b(is|are|was|were|did|does|do|can|could|will|would|has|have|had|should)\b")
 NOT_NAMES = frozenset(
     "I I'm I'd I've I'll January February March April May June July August September October November December Monday "
     "Tuesday Wednesday Thursday Friday Saturday Sunday Mr Mrs Ms Dr The A An In On At But And".split()
 )
+CUT, SWAPPED, SWAPPED_BOTH, LOWER, MARKLESS, MISTYPED = 0.1, 0.06, 0.04, 0.12, 0.15, 0.08  # of the groups
 
 
 def named(text: str) -> list[str]:
@@ -52,46 +29,102 @@ def named(text: str) -> list[str]:
     return list(dict.fromkeys(one for one in found if one not in NOT_NAMES and len(one) > 1))
 
 
-def swapped(groups: Sequence[Group], rng: random.Random) -> Iterator[Group]:
-    """Of groups with a relevant window that has a span: up to two new groups each."""
-    names = [one for group in groups for one in named(group[0].text)]
-    for group in groups:
-        right = group[0]
-        if not right.relevant or right.span is None:
-            continue
-        answer = right.text[slice(*right.span)]
-        asked = [one for one in named(right.question) if one not in answer and answer not in one]
-        if not asked:
-            continue
-        one = rng.choice(asked)
-        alike = [name for name in named(right.text) if _alike(name, one, right.question) and name not in answer]
-        if alike and rng.random() < 0.5:
-            yield (_impossible(right, _with(right.question, one, rng.choice(alike))),)
-        elif _word(one).search(right.text):
-            other = _another(names, one, f"{right.question} {right.text}", rng)
-            if other and (moved := _moved(right, one, other)):
-                question = _with(right.question, one, other)
-                yield (right, _impossible(moved, right.question), *group[1:])
-                yield (_asked(moved, question), _impossible(right, question))
+def changed(group: Group, names: list[str], rng: random.Random) -> Group:
+    """A group as it is drawn: most are left as they are. `names` are some that may take a name's place."""
+    chance = rng.random()
+    if group.answerable and chance < CUT:
+        group = _cut(group)
+    elif group.answerable and chance < CUT + SWAPPED:
+        group = _swapped(group, rng)
+    elif chance < CUT + SWAPPED + SWAPPED_BOTH:
+        group = _swapped_in_both(group, names, rng)
+    return replace(group, question=_typed(group.question, rng))
 
 
-def turned(groups: Sequence[Group], rng: random.Random) -> Iterator[Group]:
-    """Questions that ask for the opposite, which the window does not tell; and windows turned along with them."""
-    for group in groups:
-        right = group[0]
-        if not right.relevant or right.span is None:
-            continue
-        words = [word for word in re.findall(r"[a-z]+", right.question) if word in OPPOSITE]
-        if words:
-            word = rng.choice(words)
-            question = _with(right.question, word, OPPOSITE[word])
-            if _word(OPPOSITE[word]).search(right.text):
-                continue
-            yield (_impossible(right, question),)
-            if _word(word).search(right.text) and (moved := _moved(right, word, OPPOSITE[word])):
-                yield (_asked(moved, question), _impossible(right, question))
-        elif rng.random() < 0.15 and AUXILIARY.search(right.question):
-            yield (_impossible(right, AUXILIARY.sub(r"\1 not", right.question, count=1)),)
+def _cut(group: Group) -> Group:
+    own = [_without(one) if one.right else one for one in group.own]
+    return replace(
+        group, own=tuple(one for one in own if one), others=tuple(one for one in group.others if not one.right)
+    )
+
+
+def _without(passage: Passage) -> Passage | None:
+    """A passage less its sentences that answer, or may; None where nothing is left."""
+    text, spans = "", []
+    for (start, end), label in zip(passage.sentences, passage.labels, strict=True):
+        if label == 0:
+            text += " " if text else ""
+            spans.append((len(text), len(text) + end - start))
+            text += passage.text[start:end]
+    return Passage(passage.title, passage.day, text, tuple(spans), (0,) * len(spans)) if spans else None
+
+
+def _swapped(group: Group, rng: random.Random) -> Group:
+    """Asked about another name or number of the passage that answers: no longer answered."""
+    right = next(one for one in group.own if one.right) if any(one.right for one in group.own) else None
+    if right is None or right.answer is None:
+        return group
+    answer = right.text[slice(*right.answer)]
+    mine = [one for one in named(group.question) if one not in answer and answer not in one]
+    if not mine:
+        return group
+    one = rng.choice(mine)
+    alike = [name for name in named(right.text) if _alike(name, one, group.question) and name not in answer]
+    if not alike:
+        return group
+    question = _with(group.question, one, rng.choice(alike))
+    return Group(question, tuple(p.wrong() for p in group.own), tuple(p.wrong() for p in group.others))
+
+
+def _swapped_in_both(group: Group, names: list[str], rng: random.Random) -> Group:
+    every = (*group.own, *group.others)
+    answers = " ".join(one.text[slice(*one.answer)] for one in every if one.answer)
+    mine = [one for one in named(group.question) if one not in answers and any(one in p.text for p in group.own)]
+    if not mine:
+        return group
+    one = rng.choice(mine)
+    whole = f"{group.question} {group.own[0].text}"
+    other = next((name for name in rng.sample(names, min(30, len(names))) if _alike(name, one, whole)), None)
+    if other is None:
+        return group
+    moved = [_moved(passage, one, other) for passage in group.own]
+    return replace(group, question=_with(group.question, one, other), own=tuple(p for p in moved if p))
+
+
+def _moved(passage: Passage, one: str, other: str) -> Passage | None:
+    """A passage with a name changed, and every offset after it; None where the answer's own words would change."""
+    places = [match.span() for match in _word(one).finditer(passage.text)]
+    if passage.answer and any(a < passage.answer[1] and passage.answer[0] < b for a, b in places):
+        return None
+
+    def to(at: int) -> int:
+        return at + sum(len(other) - len(one) for _, b in places if b <= at)
+
+    def both(span: Span) -> Span:
+        return to(span[0]), to(span[1])
+
+    return replace(
+        passage,
+        title=_with(passage.title, one, other),
+        text=_with(passage.text, one, other),
+        sentences=tuple(both(span) for span in passage.sentences),
+        answer=both(passage.answer) if passage.answer else None,
+    )
+
+
+def _typed(question: str, rng: random.Random) -> str:
+    """As it may be typed in a hurry."""
+    if rng.random() < LOWER:
+        question = question.lower()
+    if rng.random() < MARKLESS:
+        question = question.rstrip("?")
+    if rng.random() < MISTYPED:
+        long = [match.span() for match in re.finditer(r"[^\W\d_]{5,}", question)]
+        if long:
+            start, end = rng.choice(long)
+            at = rng.randrange(start + 1, end - 1)
+            question = question[:at] + question[at + 1] + question[at] + question[at + 2 :]
+    return question
 
 
 def _word(text: str) -> re.Pattern[str]:
@@ -102,97 +135,6 @@ def _with(text: str, one: str, other: str) -> str:
     return _word(one).sub(lambda _: other, text)
 
 
-def _alike(name: str, one: str, question: str) -> bool:
-    """Whether it may take its place: both numbers or neither, and nothing of it in the question."""
-    return name[-1].isdigit() == one[-1].isdigit() and not set(name.split()) & set(question.split())
-
-
-def _another(names: Sequence[str], one: str, absent: str, rng: random.Random) -> str:
-    for name in rng.sample(names, 30):
-        if _alike(name, one, absent) and abs(len(name.split()) - len(one.split())) < 2:
-            return name
-    return ""
-
-
-def _impossible(pair: Pair, question: str) -> Pair:
-    return Pair(question, pair.title, pair.text, pair.sentences, tuple(0 for _ in pair.labels), relevant=False)
-
-
-def _asked(pair: Pair, question: str) -> Pair:
-    return Pair(question, pair.title, pair.text, pair.sentences, pair.labels, True, pair.span)
-
-
-def _moved(pair: Pair, one: str, other: str) -> Pair | None:
-    """The pair with its window changed, and every offset after it; None where the answer's own words would change."""
-    places = [match.span() for match in _word(one).finditer(pair.text)]
-    if pair.span is None or any(a < pair.span[1] and pair.span[0] < b for a, b in places):
-        return None
-
-    def to(at: int) -> int:
-        return at + sum(len(other) - len(one) for _, b in places if b <= at)
-
-    spans = tuple((to(a), to(b)) for a, b in pair.sentences)
-    span = to(pair.span[0]), to(pair.span[1])
-    return Pair(pair.question, pair.title, _with(pair.text, one, other), spans, pair.labels, pair.relevant, span)
-
-
-# Of the news
-
-
-def cloze(folder: Path, rng: random.Random, most: int, depth: int = 30) -> Iterator[Group]:
-    """A sentence of each article, one of its names or numbers asked for; where it stands itself is left out mostly."""
-    articles = rows(folder / "realtimeqa-2023-articles.jsonl.gz")
-    texts = article_texts(articles)
-    whole = [f"{title} {text}" for title, text, _ in texts]
-    weigh = Weights(whole)
-    made = [one for n in rng.sample(range(len(texts)), min(len(texts), 2 * most)) if (one := _cloze(texts[n], rng))]
-    near = nearest([question for question, _, _ in made], whole, depth)
-    told = 0
-    for (text, answer, source), places in zip(made, near, strict=True):
-        others = [texts[p] for p in places if source not in texts[p][1] or rng.random() < 0.3]
-        group = found(weigh(text), [answer], others, rng)
-        if any(pair.relevant for pair in group) and len(group) > 2 and told < most:
-            told += 1
-            yield tuple(group)
-
-
-def _cloze(text: tuple[str, str, list[Span]], rng: random.Random) -> tuple[str, str, str] | None:
-    """(question, answer, the sentence)."""
-    _, body, spans = text
-    fit = [body[a:b] for a, b in spans if 60 <= b - a <= 220 and "“" not in body[a:b]]
-    if not fit:
-        return None
-    sentence = rng.choice(fit)
-    words = [one for one in named(sentence) if len(one) > 3 and len(_word(one).findall(sentence)) == 1]
-    if not words:
-        return None
-    answer = rng.choice(words)
-    asked = "how many" if answer[0].isdigit() or answer[0] == "$" else rng.choice(["who", "which", "what"])
-    place = _word(answer).search(sentence)
-    assert place  # counted above
-    before, after = sentence[: place.start()], sentence[place.end() :]
-    if rng.random() < 0.5 and len(after) > 40:  # "Which ... demanded that Ukraine withdraw?"
-        return f"{asked.capitalize()}{after.rstrip('.”')}?", answer, sentence
-    return f"{before}{asked}{after.rstrip('.”')}?", answer, sentence
-
-
-def headlines(folder: Path, rng: random.Random, most: int) -> Iterator[Group]:
-    """A headline as the question; headlines are taken from the windows."""
-    articles = [row for row in rows(folder / "realtimeqa-2023-articles.jsonl.gz") if len(row["title"]) > 30]
-    texts = article_texts(articles)
-    weigh = Weights([text for _, text, _ in texts])
-    titles = rng.sample(sorted({row["title"] for row in articles}), most)
-    near = nearest(titles, [text for _, text, _ in texts], 12)
-    for title, places in zip(titles, near, strict=True):
-        question = weigh(title)
-        own = [texts[p] for p in places if texts[p][0] == title][:2]
-        other = [texts[p] for p in places if texts[p][0] != title][:4]
-        if own and other and question.weights:
-            pairs = [(cut("", text, spans), mine) for some, mine in ((own, 1), (other, 0)) for _, text, spans in some]
-            yield tuple(
-                _headline(title, text, text.window(question, rng.randint(SMALL, 500)), mine) for text, mine in pairs
-            )
-
-
-def _headline(title: str, text: Text, run: Span, mine: int) -> Pair:
-    return text.pair(title, run, [-1 if mine else 0] * len(text.spans), None, relevant=bool(mine))
+def _alike(name: str, one: str, absent: str) -> bool:
+    """Whether it may take its place: both numbers or neither, and nothing of it in `absent`."""
+    return name[-1].isdigit() == one[-1].isdigit() and not set(name.split()) & set(absent.split())

@@ -201,7 +201,6 @@ def test_matrix_is_among_the_chats(drivers: Mapping[str, Starts]) -> None:
     [
         ("what did Russia demand?", "Russia demanded that Ukraine withdraw completely from four regions"),
         ("what did Ukraine say?", "Ukraine said that it rejected the terms outright"),
-        ("what did Ukraine demand?", "Ukraine said that it rejected the terms outright"),
         ("what did the mayor say about the tram?", "“We stopped our last tram in 1967"),
         ("who said it was never a red card?", "“It was never a red card"),
         ('who said "It was never a red card"?', "“It was never a red card"),
@@ -218,9 +217,10 @@ def test_words_about_a_person_are_not_given_as_that_persons(house: House) -> Non
     assert not house.desk.ask(read_question("what did Putin say?", today=date(2025, 6, 1))).answered
 
 
-def test_another_nations_is_not_given_for_the_one_asked_about(house: House) -> None:
-    """Who led the Russian delegation stands in the archive; who led the Ukrainian one does not."""
-    assert not house.desk.ask(read_question("who led the Ukrainian delegation?", today=date(2025, 6, 1))).answered
+@pytest.mark.parametrize("question", ["who led the Ukrainian delegation?", "what did Ukraine demand?"])
+def test_another_nations_is_not_given_for_the_one_asked_about(house: House, question: str) -> None:
+    """Who led the Russian delegation and what Russia demanded stand in the archive; of Ukraine they do not."""
+    assert not house.desk.ask(read_question(question, today=date(2025, 6, 1))).answered
 
 
 async def test_every_chat_shows_what_the_core_says(office: Office, drivers: Mapping[str, Starts]) -> None:
@@ -243,7 +243,7 @@ async def test_every_chat_shows_what_may_be_meant_as_no_answer(office: Office, d
     assert isinstance(exported, Export)
     assert meant.quoted[0].quote in exported.text
     assert isinstance(said["a plain no"][0], Answer)
-    assert (said["a plain no"][0].reason, said["a plain no"][0].quoted) == (Reason.SILENT, ())
+    assert (said["a plain no"][0].reason, said["a plain no"][0].quoted) == (Reason.NOTHING, ())
 
 
 async def _held(

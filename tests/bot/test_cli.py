@@ -203,7 +203,7 @@ def test_an_empty_archive_says_how_to_fill_it(place: Path) -> None:
     assert result.exit_code == 0
     assert "pullquote ingest PATH" in result.stdout
     assert "--sample" in result.stdout
-    assert loaded("ask", DEMAND, "--json")["reason"] == "the archive is empty"
+    assert loaded("ask", DEMAND, "--json")["reason"] == "The archive is empty."
 
 
 def test_a_batch_is_answered_in_order_and_a_bad_line_is_no_answer(stocked: Path) -> None:
@@ -239,6 +239,7 @@ def test_a_batch_is_answered_in_order_and_a_bad_line_is_no_answer(stocked: Path)
         "confidence": 0.0,
         "answer": "",
         "citations": [],
+        "perhaps": None,
         "retrieved": [],
         "reason": 'The line has no question. Give it a "question" in quotes.',
         "seconds": 0.0,

@@ -237,7 +237,7 @@ def test_an_answer_of_days_that_the_index_does_not_reach_says_so(place: Path, se
         assert rows(*asked, *narrowed)[0]["outdated"] is None
     shared = office(house, store := open_store(place / NAME), rules(Settings()))
     chat = Stored(shared, Person("telegram:1", "telegram:1", language="de"))
-    answer = chat.reply("what did the council of Larkhaven decide since May 2025?")
+    answer = chat.reply("news since May 2025 of what the council of Larkhaven decided")
     assert isinstance(answer, Answer)
     german = f"Der Index ist auf dem Stand von {messages.moment(now - 30 * 3_600)}"
     again = chat.opened(chat.answer_id)

@@ -316,7 +316,7 @@ async def test_an_edited_question_edits_its_answer(telegram: Telegram, office: O
         question = next(one for one in telegram.history.values() if one[-1].plain == DEMAND)[-1]
         telegram.edit(question, "who won the cheese prize in Narnia?")
         edited = await telegram.wait_edit(answer)
-    assert edited.plain.startswith(Reason.SILENT)
+    assert edited.plain.startswith(Reason.NOTHING)
     assert QUOTE not in edited.plain
 
 

@@ -161,7 +161,7 @@ def test_a_completed_follow_up_is_shown() -> None:
 
 def test_a_slip_put_right_is_shown_with_an_answer_and_with_a_refusal() -> None:
     question = Question("what did Russia demand?", TODAY, said="what did Rusisa demand?")
-    for reply in (answer(revision(), question=question), replace(refusal(Reason.WEAK), question=question)):
+    for reply in (answer(revision(), question=question), replace(refusal(Reason.SILENT), question=question)):
         assert plain(reply)[0] == "Understood as: what did Russia demand?"
 
 

@@ -66,7 +66,7 @@ class House:
         model = Model("words", encoder.dimension)
         self._index = Index(self.archive, self.vectors, keywords, model, lambda: encoder)
         self.search = Search(self.archive, self.vectors, keywords, lambda: encoder)
-        self._desk = Desk(self.search, load_reader(self.search.weights, lambda: crossencoder, 0.0), self.archive)
+        self._desk = Desk(self.search, load_reader(lambda: crossencoder, 0.0), self.archive)
 
     def hold(self, *articles: Article) -> None:
         put(self.archive, *articles)

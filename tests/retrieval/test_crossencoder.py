@@ -26,14 +26,14 @@ from retrieval.crossencoder import (
 from retrieval.encoder import load_reranker
 from retrieval.models import BadModel, default_folder, load_pointer, load_tokenizer
 from retrieval.named import Pointing, Ranked
-from retrieval.pairs import MOST_TOKENS, Tokenizer, Tokens
+from retrieval.pairs import COLUMNS, MOST_TOKENS, Tokenizer, Tokens, head
 
-WINDOWS = [
+PASSAGES = [
     (
-        "Russia and Ukraine talk in Istanbul",
+        "Russia and Ukraine talk in Istanbul. ",
         "The delegations met on Friday. Russia demanded a withdrawal from four regions.",
     ),
-    ("Storm in the north", "The storm tore roofs from forty houses. Nobody was hurt."),
+    ("Storm in the north. ", "The storm tore roofs from forty houses. Nobody was hurt."),
     ("", "Bananas are rich in potassium. They grow in clusters."),
 ]
 QUESTION = "What did Russia demand?"
@@ -47,16 +47,22 @@ def tokenizer() -> Tokenizer:
 # What it is given
 
 
-def test_a_pair_is_question_headline_and_window() -> None:
-    [one] = tokenizer()("Who left?", [("Talks end", "Ada left.")])
+def test_a_pair_is_question_headline_and_text() -> None:
+    [one] = tokenizer()("Who left?", [(head("Talks end", ""), "Ada left.")])
     [bare] = tokenizer()("Who left?", [("", "Ada left.")])
     text = [[*"Ada left."][slice(*place)] for place in one.places]
     assert ["".join(part) for part in text] == ["Ada", "left", "."]
     assert len(one.ids) == len(one.segments) == one.first + 3 + 1
     assert one.segments == [0] * 5 + [1] * (len(one.ids) - 5)
-    assert len(one.ids) - len(bare.ids) == 2
+    assert len(one.ids) - len(bare.ids) == 3
     assert one.of((4, 8)) == range(one.first + 1, one.first + 2)
     assert one.of((3, 4)) == range(0)
+
+
+def test_a_headline_goes_with_its_day() -> None:
+    assert head("Talks end", "2025-05-16") == "Talks end (2025-05-16). "
+    assert head("Talks end", "") == "Talks end. "
+    assert head("", "") == ""
 
 
 @given(st.text(max_size=900), st.text(max_size=300), st.text(max_size=3_000))
@@ -74,7 +80,7 @@ def test_any_text_is_cut_to_fit_and_its_places_are_in_order(question: str, title
 def a_judgement(start: Sequence[float], end: Sequence[float], nothing: float = 0.0) -> Judged:
     places = [(4 * n, 4 * n + 3) for n in range(len(start))]
     evidence = np.arange(len(start), dtype=np.float32)
-    return Judged(0.0, nothing, places, np.array(start, np.float32), np.array(end, np.float32), evidence)
+    return Judged(0.0, -1.0, nothing, places, np.array(start, np.float32), np.array(end, np.float32), evidence)
 
 
 def test_the_words_that_answer_are_the_best_span_within_the_sentence() -> None:
@@ -82,7 +88,7 @@ def test_the_words_that_answer_are_the_best_span_within_the_sentence() -> None:
     assert one.answer((0, 12)) == (8.0, (4, 11))  # not backwards, and not what stands outside
     assert one.answer((0, 24)) == (11.0, (12, 19))
     assert one.answer((100, 120))[0] == -20.0
-    assert one.of_sentence((4, 12)) == 1.5
+    assert one.of_sentence((4, 12)) == 0.5  # the mean of 1 and 2, and what the passage adds
     assert one.of_sentence((100, 120)) == -20.0
 
 
@@ -95,28 +101,28 @@ def test_an_answer_is_no_longer_than_twenty_tokens() -> None:
 
 def test_scores_of_padding_question_and_headline_are_left_out() -> None:
     tokens = Tokens([101, 7, 102, 8, 102, 9, 10, 102], [0] * 8, 5, [(0, 2), (3, 5)])
-    scores = np.arange(40, dtype=np.float32).reshape(10, 4)
+    scores = np.arange(50, dtype=np.float32).reshape(10, COLUMNS)
     one = judged(tokens, scores)
-    assert (one.relevance, one.nothing) == (3.0, 1.0)
-    assert one.start.tolist() == [20.0, 24.0]
-    assert one.evidence.tolist() == [22.0, 26.0]
+    assert (one.relevance, one.beside, one.nothing) == (4.0, 3.0, 1.0)
+    assert one.start.tolist() == [25.0, 30.0]
+    assert one.evidence.tolist() == [27.0, 32.0]
 
 
-def test_the_window_and_the_sentence_that_answer_are_told(crossencoder: CrossEncoder) -> None:
-    told = crossencoder.judge(QUESTION, WINDOWS)
+def test_the_passage_and_the_sentence_that_answer_are_told(crossencoder: CrossEncoder) -> None:
+    told = crossencoder.judge(QUESTION, PASSAGES)
     assert max(told, key=lambda one: one.relevance) is told[0]
-    text = WINDOWS[0][1]
+    text = PASSAGES[0][1]
     first, second = (0, text.index(" Russia")), (text.index("Russia"), len(text))
     assert told[0].of_sentence(second) > told[0].of_sentence(first)
     score, words = told[0].answer(second)
     assert score > 0
     assert "withdrawal" in text[slice(*words)]
-    assert all(one.answer((0, len(text)))[0] < score for one, (_, text) in zip(told[1:], WINDOWS[1:], strict=True))
+    assert all(one.answer((0, len(text)))[0] < score for one, (_, text) in zip(told[1:], PASSAGES[1:], strict=True))
 
 
-def test_a_window_is_judged_alike_alone_and_among_others(crossencoder: CrossEncoder) -> None:
-    together = crossencoder.judge(QUESTION, WINDOWS * 4)
-    [alone] = crossencoder.judge(QUESTION, WINDOWS[:1])
+def test_a_passage_is_judged_alike_alone_and_among_others(crossencoder: CrossEncoder) -> None:
+    together = crossencoder.judge(QUESTION, PASSAGES * 4)
+    [alone] = crossencoder.judge(QUESTION, PASSAGES[:1])
     assert together[0].relevance == pytest.approx(alone.relevance, abs=1e-3)
     np.testing.assert_allclose(together[9 + 1].start, together[1].start, atol=1e-3)
     assert crossencoder.judge(QUESTION, []) == []
@@ -124,8 +130,8 @@ def test_a_window_is_judged_alike_alone_and_among_others(crossencoder: CrossEnco
 
 def test_openvino_says_nearly_the_same(crossencoder: CrossEncoder, models: Path) -> None:
     pytest.importorskip("openvino", reason="NOT TESTED: openvino is not installed.")
-    other = load_crossencoder(models, engine="openvino").judge(QUESTION, WINDOWS)
-    for one, two in zip(crossencoder.judge(QUESTION, WINDOWS), other, strict=True):
+    other = load_crossencoder(models, engine="openvino").judge(QUESTION, PASSAGES)
+    for one, two in zip(crossencoder.judge(QUESTION, PASSAGES), other, strict=True):
         assert one.relevance == pytest.approx(two.relevance, abs=0.2)  # on a processor with bf16 it rounds
 
 
@@ -137,7 +143,7 @@ def test_what_training_changed_comes_back_but_for_the_rounding() -> None:
     changes: dict[str, Any] = {
         "body.matrix": rng.normal(size=(40, 30)).astype(np.float32) * 0.01,
         "body.bias": rng.normal(size=30).astype(np.float32) * 0.01,
-        "head.weight": rng.normal(size=(4, 30)).astype(np.float32),
+        "head.weight": rng.normal(size=(COLUMNS, 30)).astype(np.float32),
     }
     back = restored(stored(changes))
     assert back.keys() == changes.keys()
@@ -195,9 +201,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def test_another_rerankers_order_counts_on_our_scale(crossencoder: CrossEncoder, small: dict[str, Path]) -> None:
     rank = load_reranker(str(small["rank"]))
-    theirs = rank([(QUESTION, f"{title}\n{text}") for title, text in WINDOWS])
-    ours = [one.relevance for one in crossencoder.judge(QUESTION, WINDOWS)]
-    got = [one.relevance for one in Ranked(crossencoder, rank).judge(QUESTION, WINDOWS)]
+    theirs = rank([(QUESTION, head + text) for head, text in PASSAGES])
+    ours = [one.relevance for one in crossencoder.judge(QUESTION, PASSAGES)]
+    got = [one.relevance for one in Ranked(crossencoder, rank).judge(QUESTION, PASSAGES)]
     assert np.argsort(got).tolist() == np.argsort(theirs).tolist()
     assert (np.mean(got), np.std(got)) == pytest.approx((np.mean(ours), np.std(ours)), rel=1e-3)
     assert Ranked(crossencoder, rank).judge(QUESTION, []) == []
@@ -206,7 +212,7 @@ def test_another_rerankers_order_counts_on_our_scale(crossencoder: CrossEncoder,
 def test_another_readers_words_count(crossencoder: CrossEncoder, small: dict[str, Path]) -> None:
     reader = Pointing(crossencoder, load_pointer(str(small["point"])))
     for one, ours, (_, text) in zip(
-        reader.judge(QUESTION, WINDOWS), crossencoder.judge(QUESTION, WINDOWS), WINDOWS, strict=True
+        reader.judge(QUESTION, PASSAGES), crossencoder.judge(QUESTION, PASSAGES), PASSAGES, strict=True
     ):
         whole: Span = (0, len(text))
         assert one.relevance == ours.relevance

@@ -41,9 +41,8 @@ class House:
         model = Model("words", self.encoder.dimension)
         self.index = Index(self.archive, vectors, keywords, model, lambda: self.encoder)
         self.search = Search(self.archive, vectors, keywords, lambda: self.encoder)
-        reader = load_reader(self.search.weights, lambda: crossencoder, 0.0)
+        reader = load_reader(lambda: crossencoder, 0.0)
         self.sure = Desk(self.search, reader, self.archive)
-        self.never = Desk(self.search, load_reader(self.search.weights, lambda: crossencoder, 1.0), self.archive)
 
     def ask(self, text: str, scope: Scope = Scope(), desk: Desk | None = None) -> Answer:  # noqa: B008 - frozen
         return (desk or self.sure).ask(read_question(text, today=TODAY, scope=scope))
@@ -77,7 +76,7 @@ def test_citations_are_of_different_articles_and_no_more_than_asked_for(house: H
 
 
 def test_a_refusal_has_a_reason_and_headlines_and_no_citation(house: House) -> None:
-    answer = house.ask("what did Russia demand?", desk=house.never)
+    answer = house.ask("what did Russia demand?", desk=Desk(house.search, Doubter(guesses=False), house.archive))
     assert (answer.answered, answer.text, answer.citations) == (False, "", ())
     assert answer.reason == Reason.SILENT
     assert answer.nearest[0].article.title == "Russia and Ukraine talk in Istanbul"
@@ -179,9 +178,10 @@ class Liar:
 
 @dataclass(frozen=True)
 class Doubter:
-    """A reader that takes the first sentence of the best passage for what may be meant."""
+    """A reader that takes the first sentence of the best passage for what may be meant, or nothing."""
 
     near: bool = True
+    guesses: bool = True
     change: dict[str, str] = field(default_factory=dict)  # of its article, from what the archive holds
 
     def read(self, question: Question, found: Sequence[Found]) -> Reading:
@@ -191,7 +191,9 @@ class Doubter:
         start, end = stored.passage.sentences[0]
         other = replace(stored.revision, article=replace(stored.revision.article, **self.change))  # type: ignore[arg-type]
         meant = Choice(other, (start, end), 0.4, answer=(start, start + 3))
-        return Reading(False, 0.4, (), tuple(found), perhaps=meant if self.near else None, near=self.near)
+        return Reading(
+            False, 0.4, (), tuple(found), perhaps=meant if self.near and self.guesses else None, near=self.near
+        )
 
 
 def test_what_may_be_meant_is_one_proven_passage_and_no_answer(house: House) -> None:

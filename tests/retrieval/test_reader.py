@@ -1,199 +1,183 @@
-"""The parts of the reader: trees, runs of sentences, chances."""
+"""The reader: sentences of all passages against each other and "none", runs of them, what it is sure of."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.ensemble import HistGradientBoostingClassifier
 
-from benchmarks.fit_reader import as_trees
 from corpus.archive import FOREVER, Revision, StoredPassage
-from corpus.article import Span
 from corpus.passages import passages
 from retrieval.answer import Found
-from retrieval.crossencoder import Judged
-from retrieval.features import (
-    CONFIDENCE_NAMES,
-    MOST_WORDS,
-    PASSAGE_NAMES,
-    RANK_NAMES,
-    SENTENCE_NAMES,
-    Asked,
-    Seen,
-    Window,
-    coverage,
-    passage_features,
-    runs,
-    take_apart,
-    window,
-)
-from retrieval.keywords import asked
-from retrieval.people import goes_by_name
-from retrieval.reader import (
-    Run,
-    answering,
-    fitted_from_json,
-    load_fitted,
-    logistic,
-    of_quotation,
-    shown,
-    spoken_by,
-    with_name,
-)
-from retrieval.roles import asked_to_speak
+from retrieval.asked import take_apart
+from retrieval.crossencoder import CUT_OFF, Judged
+from retrieval.decision import FEATURES, Decision, features, from_json, load_decision, to_json
+from retrieval.question import Question
+from retrieval.reader import MOST_WORDS, JointReader, Read, Run, answering, quotable
 from tests.words import an_article
 
 TODAY = date(2025, 5, 26)
+PLAIN = Decision(
+    weights=(1.0, *[0.0] * (len(FEATURES) - 1)),
+    base=0.0,
+    calibration=(1.0, 0.0, 0.0, 0.0),
+    sure=0.5,
+    perhaps=0.2,
+    further=0.5,
+    bold=3.0,
+    matter=0.5,
+)
 
 
-def seen(text: str, score: float = 1.0, number: int = 1) -> list[Seen]:
-    article = an_article(number, text)
+def found(text: str, number: int = 1, title: str = "Report", outlet: str = "Courier") -> list[Found]:
+    article = an_article(number, text, title=title, outlet=outlet)
     revision = Revision(number, 1, article, date(2025, 5, 16), FOREVER)
-    stored = [StoredPassage(n, revision, one) for n, one in enumerate(passages(article))]
-    return [Seen(Found(one, score, score, score, 0, 0)) for one in stored]
+    stored = [StoredPassage(100 * number + n, revision, one) for n, one in enumerate(passages(article))]
+    return [Found(one, 1.0, 0.5, 1.0, 0, 0) for one in stored]
 
 
-def apart(question: str) -> Asked:
-    return take_apart(question, dict.fromkeys(asked(question), 1.0), TODAY)
+class Marks:
+    """A cross-encoder for which each word of the form {3} in a text says the log odds of what stands around it."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+
+    def judge(self, question: str, passages: Sequence[tuple[str, str]]) -> list[Judged]:
+        self.asked += passages
+        return [_marked(text) for _, text in passages]
 
 
-def test_the_trees_say_what_scikit_learn_says() -> None:
-    rng = np.random.default_rng(1)
-    rows = rng.normal(size=(600, 5)).astype(np.float32)
-    model = HistGradientBoostingClassifier(max_iter=20, max_leaf_nodes=8, early_stopping=False, random_state=1)
-    model.fit(rows, rows[:, 0] * rows[:, 1] > rows[:, 2])
-    np.testing.assert_allclose(as_trees(model)(rows), model.decision_function(rows), rtol=1e-6)
+def _marked(text: str) -> Judged:
+    """One token a sentence, at its beginning; sentences end with ". " here."""
+    parts, at = text.split(". "), 0
+    places, odds = [], []
+    for part in parts:
+        places.append((at, at + len(part)))
+        odds.append(float(part.split("{")[1].split("}")[0]) if "{" in part else -9.0)
+        at += len(part) + 2
+    values = np.array(odds, np.float32)
+    half = np.array(values / 2, np.float32)
+    return Judged(max(odds), 0.0, 0.0, places, half, half, values)
 
 
-def test_the_fitted_numbers_are_for_these_features() -> None:
-    fitted = load_fitted()
-    assert fitted.passage.shape == (len(PASSAGE_NAMES),)
-    assert fitted.rank.shape == (len(RANK_NAMES),)
-    assert fitted.confidence.shape == (len(CONFIDENCE_NAMES) + 1,)
-    assert fitted.trees.feature.max() < len(SENTENCE_NAMES)
-    assert 0 < fitted.threshold < 1
-    with pytest.raises(ValueError, match="fit_reader"):
-        fitted_from_json({**fitted.to_json(), "names": [["other"], [], [], []]})
+def read(question: str, *each: list[Found], decision: Decision = PLAIN, threshold: float | None = None):  # type: ignore[no-untyped-def]
+    reader = JointReader(decision, Marks, threshold)
+    return reader.read(Question(question, TODAY), [one for some in each for one in some])
+
+
+def quoted(reading) -> list[str]:  # type: ignore[no-untyped-def]
+    return [one.revision.article.text[slice(*one.span)] for one in reading.choices]
+
+
+# Which sentence
+
+
+def test_the_best_sentence_of_all_passages_is_the_answer() -> None:
+    reading = read(
+        "who left?",
+        found("The talks ended {-2}. Nobody spoke {-3}.", 1),
+        found("It rained {-4}. Ada left {4}. The bus came {-4}.", 2),
+    )
+    assert reading.sure
+    assert quoted(reading) == ["Ada left {4}."]
+    assert [one.stored.revision.id for one in reading.ranked] == [2, 1]
+    assert reading.choices[0].chance == pytest.approx(np.exp(4) / (1 + np.exp(4) + np.exp(-2)), rel=0.01)
+
+
+def test_two_that_answer_alike_share_the_chance_and_one_that_stands_beside_is_quoted_along() -> None:
+    reading = read("what was demanded?", found("Russia wants land {4}. It wants money too {3.5}. It rained {-4}."))
+    assert quoted(reading) == ["Russia wants land {4}. It wants money too {3.5}."]
+
+
+def test_none_of_them_is_an_answer_too() -> None:
+    reading = read("who left?", found("The talks ended {-2}. Nobody spoke {-3}."))
+    assert (reading.sure, reading.choices, reading.perhaps) == (False, (), None)
+    assert reading.confidence == pytest.approx(1 - 1 / (1 + np.exp(-2) + np.exp(-3)), rel=0.01)
+
+
+def test_what_may_be_meant_is_shown_as_a_guess_without_its_words() -> None:
+    reading = read("who left?", found("Ada left {-0.5}. Nobody spoke {-3}."))
+    assert (reading.sure, reading.choices) == (False, ())
+    assert reading.perhaps is not None
+    assert reading.perhaps.answer is None
+    article = reading.perhaps.revision.article
+    assert article.text[slice(*reading.perhaps.span)] == "Ada left {-0.5}."
+
+
+def test_a_threshold_that_is_set_decides_what_is_an_answer() -> None:
+    one = found("Ada left {1}. Nobody spoke {-3}.")
+    assert read("who left?", one, threshold=0.5).sure
+    assert not read("who left?", one, threshold=0.9).sure
+    assert read("who left?", one, threshold=0.9).perhaps is not None
+
+
+def test_nothing_found_is_nothing_read() -> None:
+    reading = read("who left?")
+    assert (reading.sure, reading.confidence, reading.ranked, reading.near) == (False, 0.0, (), False)
+
+
+def test_only_the_first_passages_are_read_and_the_others_stay_behind_them() -> None:
+    marks = Marks()
+    every = [one for n in range(1, 6) for one in found(f"Report {n} says so {{-{n}}}.", n)]
+    reading = JointReader(PLAIN, lambda: marks, None, judged=3).read(Question("who left?", TODAY), every)
+    assert [text for _, text in marks.asked] == [one.stored.passage.text for one in every[:3]]
+    assert marks.asked[0][0] == "Report (2025-05-16). "
+    assert [one.stored.revision.id for one in reading.ranked] == [1, 2, 3, 4, 5]
+
+
+# Further citations
+
+
+def test_a_further_citation_would_be_an_answer_by_itself() -> None:
+    reading = read(
+        "who left?",
+        found("Ada Lovelace left {6}. It rained {-4}.", 1),
+        found("The minister went home early {2}. It rained {-4}.", 2),
+        found("The bus came late {-1}. It rained {-4}.", 3),
+        found("A report of who was there {0} is here. It rained {-4}.", 4),
+    )
+    assert quoted(reading) == ["Ada Lovelace left {6}.", "The minister went home early {2}."]
+
+
+def test_a_further_citation_says_something_new() -> None:
+    same = "Ada Lovelace left the talks in Istanbul {6}. It rained {-4}."
+    reading = read("who left?", found(same, 1), found(same.replace("talks in", "talks at").replace("6", "5"), 2))
+    assert len(reading.choices) == 1
+
+
+# What a quote may be
 
 
 def test_a_run_is_one_to_three_sentences_within_sixty_words() -> None:
     twenty = "Word " * 19 + "end."
-    [one] = seen(" ".join([twenty, twenty, twenty, "Short one."]))
-    assert runs(one) == [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (1, 3), (2, 2), (2, 3), (3, 3)]
-
-
-@pytest.mark.parametrize(
-    ("text", "quote", "whole"),
-    [
-        ("Ada Lovelace led the talks. She left at noon. It rained.", (1, 1), (0, 1)),
-        ("Ada Lovelace led the talks. But her side left. It rained.", (1, 2), (0, 2)),
-        ("Ada Lovelace led the talks. The talks ended. She left.", (1, 2), (1, 2)),
-        ("She left at noon. It rained.", (0, 0), (0, 0)),
-        ("One. Two. She left. It rained.", (2, 2), (1, 2)),
-        ("The talks are over.\n\nShe left at noon, as the whole of the town could see.", (1, 1), (1, 1)),
-        ("Word " * 57 + "end. She left.", (1, 1), (0, 1)),
-        ("Word " * 58 + "end. She left.", (1, 1), (1, 1)),
-        ("Anna Lovelace led the talks. “We are done here,” she said. “I am tired.”", (2, 2), (1, 2)),
-        ("Anna Lovelace led the talks. “We are done here,” she said. “I am tired.”", (1, 1), (1, 1)),
-        ("“We are done here.” It was over. Ada Lovelace said: “I am tired.”", (2, 2), (2, 2)),
-        ("Sheila left. Theory won. Hermann came.", (1, 2), (1, 2)),
-    ],
-)
-def test_a_quote_takes_the_sentence_along_that_names_who_speaks_or_acts(text: str, quote: Span, whole: Span) -> None:
-    [one] = seen(text)
-    assert with_name(one, *quote) == whole
+    expected = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (1, 3), (2, 2), (2, 3), (3, 3)]
+    assert quotable([twenty, twenty, twenty, "Short one."]) == expected
 
 
 def test_a_caption_is_quoted_alone_or_as_the_headline_of_what_follows() -> None:
-    [one] = seen("The bridge fell.\n\nThe bridge at Larkhaven, before it fell\n\n“Nobody was hurt.” It was late.")
-    assert runs(one) == [(0, 0), (1, 1), (1, 2), (1, 3), (2, 2), (2, 3), (3, 3)]
+    parts = ["The bridge fell.", "The bridge at Larkhaven, before it fell", "“Nobody was hurt.”", "It was late."]
+    assert quotable(parts) == [(0, 0), (1, 1), (1, 2), (1, 3), (2, 2), (2, 3), (3, 3)]
 
 
 def test_a_long_sentence_is_quoted_whole() -> None:
-    [one] = seen("Word " * 80 + "end. Short one.")
-    assert runs(one) == [(0, 0), (1, 1)]
+    assert quotable(["Word " * 80 + "end.", "Short one."]) == [(0, 0), (1, 1)]
 
 
 @given(st.lists(st.integers(1, 90), min_size=1, max_size=12))
 def test_every_run_keeps_the_bounds_and_every_sentence_is_one(lengths: list[int]) -> None:
-    for one in seen(" ".join("Word " * (n - 1) + "end." for n in lengths)):
-        found = runs(one)
-        assert {(n, n) for n in range(len(one.sentences))} <= set(found)
-        for first, last in found:
-            words = sum(len(sentence.split()) for sentence in one.sentences[first : last + 1])
-            assert last - first < 3
-            assert first == last or words <= MOST_WORDS
+    parts = ["Word " * (n - 1) + "end." for n in lengths]
+    runs = quotable(parts)
+    assert {(n, n) for n in range(len(parts))} <= set(runs)
+    for first, last in runs:
+        words = sum(len(part.split()) for part in parts[first : last + 1])
+        assert last - first < 3
+        assert first == last or words <= MOST_WORDS
 
 
-@given(st.lists(st.text(min_size=1), min_size=1, max_size=6), st.text(min_size=1))
-def test_features_are_finite_for_any_text(texts: list[str], question: str) -> None:
-    read = [one for n, text in enumerate(texts) for one in seen("x " + text, number=n + 1)]
-    rows = passage_features(apart(question), read)
-    assert rows.shape == (len(read), len(PASSAGE_NAMES))
-    assert np.isfinite(rows).all()
-
-
-def test_coverage_is_the_share_of_the_questions_weight() -> None:
-    question = take_apart("what did Russia demand?", {"russia": 3.0, "demand": 1.0}, TODAY)
-    assert coverage(question, frozenset({"russia"})) == 0.75
-    assert coverage(question, frozenset({"demand", "russia"})) == 1.0
-    assert coverage(question, frozenset()) == 0.0
-
-
-@pytest.mark.parametrize(
-    ("question", "kind"),
-    [
-        ("who led the delegation?", "person"),
-        ("which country hosted the talks?", "place"),
-        ("how many prisoners will be exchanged?", "number"),
-        ("when did the talks begin?", "date"),
-        ("why did the talks fail?", "reason"),
-        ("what did Russia demand?", "quotation"),
-        ("what is seagrass?", "thing"),
-    ],
-)
-def test_the_kind_of_answer_that_is_asked_for_is_seen(question: str, kind: str) -> None:
-    from retrieval.features import KINDS
-
-    assert [name for name, met in zip(KINDS, apart(question).kinds, strict=True) if met] == [kind]
-
-
-@pytest.mark.parametrize(
-    ("most", "expected"),
-    [(10, (7, 7)), (110, (6, 7)), (170, (5, 7)), (10_000, (0, 11))],
-)
-def test_the_window_is_the_run_that_shares_most_with_the_question(most: int, expected: Span) -> None:
-    fillers = [f"The committee number {n} met in the town hall again." for n in range(11)]
-    text = " ".join([*fillers[:7], "Russia demanded a withdrawal.", *fillers[7:]])
-    [one] = seen(text)
-    first, last = window(apart("what did Russia demand?"), one.sets, one.passage.sentences, most)
-    assert (first, last) == expected
-
-
-@pytest.mark.parametrize(
-    ("question", "sentence"),
-    [
-        ("what did Russia demand?", "Sources described the new Russian demands as extreme."),
-        ("what did the Russian delegation want?", "Russia wants four regions, the delegation said."),
-        ("what did the Netherlands propose?", "The Dutch proposal was withdrawn."),
-    ],
-)
-def test_a_nation_is_meant_by_what_is_its_own(question: str, sentence: str) -> None:
-    text = f"The committee met in the town hall again. {sentence} Trump wants to meet the president of Russia."
-    [one] = seen(text)
-    assert window(apart(question), one.sets, one.passage.sentences, len(sentence)) == (1, 1)
-    assert coverage(apart(question), one.sets[1]) == 1
-
-
-def test_words_in_quotation_marks_are_looked_for_where_it_is_asked_who_said_them() -> None:
-    [one] = seen("The match was long. “It was never a red card, and all saw it,” Hale said. It was a card.")
-    picked = [(0, 0), (0, 1), (0, 2)]
-    assert of_quotation("who said 'It was never a red card.'?", [one], picked).tolist() == [0, 1, 0]
-    assert of_quotation("who said “It was ever a red card”?", [one], picked).tolist() == [0, 0, 0]
-    assert of_quotation("who said it was never a red card?", [one], picked).tolist() == [0, 0, 0]
-    assert of_quotation("why was “it was never a red card” wrong?", [one], picked).tolist() == [0, 0, 0]
+# Words that answer
 
 
 @pytest.mark.parametrize(
@@ -201,89 +185,69 @@ def test_words_in_quotation_marks_are_looked_for_where_it_is_asked_who_said_them
 )
 def test_words_of_the_question_are_not_its_answer(question: str, words: str) -> None:
     text = "Boris Johnson left."
-    [one] = seen(text)
+    [one] = found(text)
     places, best = [(0, 5), (6, 13), (14, 18)], np.array([5, 0, 0], np.float32)
-    read = Window(one, 0, 0, Judged(0.0, 0.0, places, best, best[[1, 0, 2]], best))
-    span = answering(apart(question), read, Run(1.0, 0, 0, 0))
+    whole = Read(one, Judged(0.0, 0.0, 0.0, places, best, best[[1, 0, 2]], best))
+    span = answering(take_apart(question), whole, Run(1.0, 0, 0, 0), bold=3.0)
     assert (text[slice(*span)] if span else "") == words
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("President Joe Biden told Ukraine that he would help.", ""),
-        ("President Joe Biden met Ukraine's president, Volodymyr Zelensky, on Friday.", "Volodymyr Zelensky"),
-    ],
-)
-def test_the_holder_of_the_office_asked_for_is_bold_and_no_other(text: str, words: str) -> None:
-    [one] = seen(text)
-    places, best = [(10, 13), (14, 19), (20, 24)], np.array([5, 0, 0], np.float32)  # sure of "Joe Biden"
-    read = Window(one, 0, 0, Judged(0.0, 0.0, places, best, best[[1, 0, 2]], best))
-    span = answering(apart("Who is the president of Ukraine?"), read, Run(1.0, 0, 0, 0))
-    assert (text[slice(*span)] if span else "") == words
+def test_words_are_told_only_where_they_are_all_but_certain() -> None:
+    [one] = found("Boris Johnson left.")
+    places, best = [(0, 5), (6, 13), (14, 18)], np.array([5, 0, 0], np.float32)
+    whole = Read(one, Judged(0.0, 0.0, 0.0, places, best, best[[1, 0, 2]], best))
+    assert answering(take_apart("who left?"), whole, Run(1.0, 0, 0, 0), bold=11.0) is None
 
 
-@given(st.lists(st.integers(1, 40), min_size=1, max_size=9), st.integers(1, 900), st.data())
-def test_a_window_keeps_its_bounds(lengths: list[int], most: int, data: st.DataObject) -> None:
-    [one] = seen(" ".join("Word " * n + "end." for n in lengths))[:1]
-    spans = one.passage.sentences
-    low = data.draw(st.integers(0, len(spans) - 1))
-    high = data.draw(st.integers(low, len(spans) - 1))
-    first, last = window(apart("what did Russia demand?"), one.sets, spans, most, (low, high))
-    assert low <= first <= last <= high
-    assert first == last or spans[last][1] - spans[first][0] <= most
+# What the decision rests on
 
 
-def test_odds_become_chances() -> None:
-    assert logistic(0.0) == 0.5
-    assert logistic(-1e9) == 0.0
-    assert logistic(1e9) == 1.0
+def test_the_decision_that_comes_along_is_for_these_features() -> None:
+    decision = load_decision()
+    assert from_json(to_json(decision)) == decision
+    assert 0 < decision.perhaps < decision.sure < 1
+    with pytest.raises(ValueError, match="fit_reader"):
+        from_json({**to_json(decision), "weights": {"other": 1.0}})
 
 
-@pytest.mark.parametrize(
-    ("question", "text", "spoken", "shows"),
-    [
-        ("what did Brunner say?", "Mayor Ada Brunner said that the bridge is safe.", 1, True),
-        ("what did ada brunner say?", "“The bridge is safe,” Ms. Brunner said.", 1, True),
-        ("what did Ada Brunner say?", "“Brunner is wrong,” said Mayor Tom Park.", -1, False),
-        ("what did Ada Brunner say?", "Mayor Tom Park said that the bridge is safe.", -1, False),
-        ("what did Anna Brunner say?", "Tom Brunner said that the bridge is safe.", -1, True),  # her brother
-        ("what did Ada Brunner say?", "Ada Brunner told him that it is safe, Tom Park said.", 0, True),
-        ("what did Ada Brunner say?", "Ada Brunner opened the bridge.", 0, True),
-        ("what did Ada Brunner say?", "Tom Park met with Ada Brunner.", 0, False),
-        ("what did Ukraine say?", "“It is over,” said President Volodymyr Zelensky.", 0, False),  # he may speak for it
-        ("what did the mayor say?", "“It is safe,” said Ada Brunner.", 0, False),  # she may be the mayor
-        ("who opened the bridge?", "“It is safe,” said Ada Brunner.", 0, False),
-    ],
-)
-def test_another_persons_words_are_told_from_those_asked_for(
-    question: str, text: str, spoken: int, shows: bool
-) -> None:
-    [one] = seen(text)
-    who = asked_to_speak(question)
-    person = goes_by_name(who, [text, "Mayor Ada Brunner"])
-    assert spoken_by(who, person, [one], [(0, 0)]).tolist() == [spoken]
-    assert not person or shown(who, [one], [(0, 0)]).tolist() == [shows]
+def test_one_article_alone_reads_as_it_does_among_others() -> None:
+    """What is known of its sentences does not depend on what else is found."""
+    one, others = found("Ada left the talks {2}. It rained {-4}.", 1), found("The bus came {-3}.", 2)
+    reader = JointReader(PLAIN, Marks, None)
+    asked = Question("who left the talks?", TODAY)
+    alone, among = reader.look(asked, one).rows, reader.look(asked, [*one, *others]).rows
+    np.testing.assert_array_equal(alone, among[: len(alone)])
 
 
-def test_he_is_the_person_of_the_sentence_before() -> None:
-    [one] = seen("Tom Park opened the bridge on Friday. He praised those who built it.\n\nThe bridge is long.")
-    assert shown(("Tom", "Park"), [one], [(0, 0), (0, 1), (0, 2)]).tolist() == [1, 1, 0]
+def test_the_matter_is_there_or_not() -> None:
+    one = found("Ada Lovelace left the talks in Istanbul {-6}. It rained {-8}.")
+    assert read("when did Ada Lovelace leave Istanbul?", one).near
+    assert not read("what do bananas cost in Reykjavik?", one).near
 
 
-@pytest.mark.parametrize(
-    ("who", "is_person"),
-    [
-        (("Putin",), True),
-        (("putin",), True),
-        (("Tom", "Reed"), True),
-        (("Ukraine",), False),
-        (("White", "House"), False),
-        (("Norway",), False),
-        (("foreign", "minister"), False),
-        ((), False),
-    ],
-)
-def test_a_person_goes_by_a_first_name_or_a_title(who: tuple[str, ...], is_person: bool) -> None:
-    texts = ["Will Norway join?", "Then President Vladimir Putin spoke.", "The White House and Ukraine said no."]
-    assert goes_by_name(who, texts) is is_person
+def test_words_of_other_languages_count_by_their_beginnings() -> None:
+    text = "Der Bürgermeister von Seefeld hat die Brücken am Montag für den Verkehr und das Fest sperren lassen {2}."
+    evidence = JointReader(PLAIN, Marks, None).look(Question("Warum ist die Brücke gesperrt?", TODAY), found(text))
+    row = dict(zip(FEATURES, evidence.rows[0].tolist(), strict=True))
+    assert row["other"] == 1.0
+    assert row["other_covered"] == pytest.approx(6 / 19)  # "Brücke", not "warum" and "gesperrt"
+    assert row["other_sentence"] == row["sentence"] == 2.0
+
+
+@given(st.lists(st.text(min_size=1), min_size=1, max_size=4), st.text(min_size=1))
+def test_features_are_finite_for_any_text(texts: list[str], question: str) -> None:
+    every = [one for n, text in enumerate(texts) for one in found("x " + text, n + 1)]
+    places = [(0, 1)]
+    judged = Judged(0.0, 0.0, 0.0, places, *[np.zeros(1, np.float32) for _ in range(3)])
+    looked = [Read(one, judged) for one in every]
+    picked = [(p, s) for p, one in enumerate(looked) for s in range(len(one.sentences))]
+    rows = features(Question(question, TODAY), looked, picked)
+    assert rows.shape == (len(picked), len(FEATURES))
+    assert np.isfinite(rows).all()
+
+
+def test_what_the_model_did_not_reach_is_not_chosen() -> None:
+    [one] = found("Ada left. It rained.")
+    judged = Judged(0.0, 0.0, 0.0, [(0, 3)], *[np.ones(1, np.float32) for _ in range(3)])
+    assert Read(one, judged).odds == [1.0, CUT_OFF]
+    assert replace(judged, beside=2.0).of_sentence((0, 9)) == 3.0

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from corpus.sentences import sentences
-from retrieval.speaker import Attribution, attribution, leads
+from retrieval.speaker import Attribution, attribution
 
 
 def who(text: str, sure: float = 0.9) -> str:
@@ -195,23 +195,3 @@ def test_a_hostile_text_takes_no_time(unit: str) -> None:
     attribution(text, (start, min(start + 1_000, len(text))))
     attribution(text, (1_000_000, 1_000_500))
     assert time.perf_counter() - begun < 1.0
-    assert leads(text, (start, len(text)), lambda word: word == "Nobody") is False
-
-
-@pytest.mark.parametrize(
-    ("sentence", "may_act"),
-    [
-        ("Ada Brunner opened the bridge.", True),
-        ("Tom Park and Ada Brunner spoke in Larkhaven.", True),
-        ("On Friday, the mayor of Larkhaven said, Brunner called him.", True),
-        ("He left because Mayor Brunner was late.", True),
-        ("Tom Park met with Mayor Ada Brunner.", False),
-        ("He spoke with Tom Park and the mayor, Ada Brunner.", False),
-        ("Tom Park told Brunner that he would stay.", False),
-        ("A conversation between Tom Park and Ada Brunner is what the town needs.", False),
-        ("“Brunner is wrong about the bridge,” said Tom Park.", False),
-        ("The bridge is safe.", False),
-    ],
-)
-def test_who_may_act_in_a_sentence(sentence: str, may_act: bool) -> None:
-    assert leads(sentence, (0, len(sentence)), lambda word: word == "Brunner") is may_act
