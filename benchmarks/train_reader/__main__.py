@@ -39,6 +39,7 @@ class Work:
     out: Path
     begin: Path | None
     workers: int
+    seed: int
 
 
 def main() -> None:
@@ -51,12 +52,13 @@ def main() -> None:
     parser.add_argument("--from", type=Path, dest="begin")
     parser.add_argument("--found", type=Path)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=SEED, help="another for each stage: it orders what is drawn")
     options = parser.parse_args()
     kept = options.out.with_suffix(".groups")
     if not kept.exists():
         kept.write_bytes(pickle.dumps(groups(options.bench, random.Random(SEED), options.found)))
     stage = Stage(options.minutes, options.rate, frozen=options.frozen)
-    work = Work(stage, options.out, options.begin, options.workers)
+    work = Work(stage, options.out, options.begin, options.workers, options.seed)
     with tempfile.TemporaryDirectory() as meeting:
         if options.workers == 1:
             one_worker(0, work, meeting)
@@ -65,7 +67,7 @@ def main() -> None:
 
 
 def one_worker(rank: int, work: Work, meeting: str) -> None:
-    torch.manual_seed(SEED)
+    torch.manual_seed(work.seed)
     if not torch.cuda.is_available():
         pin(rank)
     if work.workers > 1:
@@ -73,7 +75,7 @@ def one_worker(rank: int, work: Work, meeting: str) -> None:
     trained, held = pickle.loads(work.out.with_suffix(".groups").read_bytes())
     model = Model(work.begin, work.stage.frozen).to("cuda" if torch.cuda.is_available() else "cpu").train()
     state = work.out.with_suffix(".state")
-    for n, step in enumerate(train(model, trained, work.stage, state, rank, work.workers, SEED)):
+    for n, step in enumerate(train(model, trained, work.stage, state, rank, work.workers, work.seed)):
         if rank == 0 and n % 4 == 3:
             say(f"{step} held out: {judge(model, held)}")
     if rank == 0:
