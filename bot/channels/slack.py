@@ -10,7 +10,7 @@ import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -756,7 +756,7 @@ async def serve(office: Office, settings: Settings, stop: asyncio.Event, check: 
         watching, stopping = asyncio.create_task(desk.watch()), asyncio.create_task(stop.wait())
         checking = asyncio.create_task(_checked(app.client, check))
         try:
-            async with _socket(app, settings) if settings.slack_app_token else _http(app, settings):
+            async with hearing(app, settings):
                 await asyncio.wait({stopping, checking}, return_when=asyncio.FIRST_COMPLETED)
         finally:  # also where it could not listen: what is in hand still needs the connection
             for task in (watching, stopping, checking):
@@ -778,6 +778,11 @@ async def _checked(client: AsyncWebClient, seconds: float) -> None:
                 raise BadSettings(messages.BAD_SLACK_TOKEN) from error
         except (aiohttp.ClientError, TimeoutError):
             log.info("Slack cannot be reached.")
+
+
+def hearing(app: AsyncApp, settings: Settings) -> AbstractAsyncContextManager[None]:
+    """By Socket Mode where there is an app token, otherwise over HTTP. Raises BadSettings."""
+    return _socket(app, settings) if settings.slack_app_token else _http(app, settings)
 
 
 @asynccontextmanager

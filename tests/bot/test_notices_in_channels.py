@@ -65,15 +65,12 @@ async def in_telegram(telegram: Telegram, bot: Desks) -> AsyncIterator[Notices]:
 
 @asynccontextmanager
 async def in_slack(slack: Slack, bot: Desks) -> AsyncIterator[Notices]:
-    """`serve` with its own rounds, and another to be run at once."""
+    """Without rounds of its own: two at one moment would both tell the same."""
     settings = slack_settings(slack)
-    stop = asyncio.Event()
-    task = asyncio.create_task(slack_channel.serve(bot.office, settings, stop))
-    await slack_api.until(lambda: slack.listened or task.done())
-    async with slack_channel.opened(bot.office, settings) as (_, desk):
-        yield Notices(bot.office, desk, Seats(1), clock=lambda: bot.now)
-    stop.set()
-    await task
+    async with slack_channel.opened(bot.office, settings) as (app, desk):
+        async with slack_channel.hearing(app, settings):
+            yield Notices(bot.office, desk, Seats(1), clock=lambda: bot.now)
+        await desk.finish()
 
 
 def slack_settings(slack: Slack, **given: Any) -> Settings:
