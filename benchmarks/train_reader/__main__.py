@@ -6,7 +6,7 @@ BENCH holds train/, squad/ and asked/. One stage: the rate rises, then falls to 
 only then do figures mean something. A stage that was interrupted goes on from OUT.state when it is started again, with
 as many workers as one likes. `--from` begins at what another stage gave. Groups are put together once, into OUT.groups.
 `--found FILE` adds some of the questions once more, with what the search finds for them
-(benchmarks.train_reader.found).
+(benchmarks.train_reader.found). `--share` takes so much of the sets that only widen it.
 Prints a line each fifty steps, and now and then how well questions are answered whose articles were held out.
 """
 
@@ -51,12 +51,13 @@ def main() -> None:
     parser.add_argument("--frozen", type=int, default=Stage(0).frozen)
     parser.add_argument("--from", type=Path, dest="begin")
     parser.add_argument("--found", type=Path)
+    parser.add_argument("--share", type=float, default=1.0)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--seed", type=int, default=SEED, help="another for each stage: it orders what is drawn")
     options = parser.parse_args()
     kept = options.out.with_suffix(".groups")
     if not kept.exists():
-        kept.write_bytes(pickle.dumps(groups(options.bench, random.Random(SEED), options.found)))
+        kept.write_bytes(pickle.dumps(groups(options.bench, random.Random(options.seed), options.found, options.share)))
     stage = Stage(options.minutes, options.rate, frozen=options.frozen)
     work = Work(stage, options.out, options.begin, options.workers, options.seed)
     with tempfile.TemporaryDirectory() as meeting:
@@ -83,7 +84,9 @@ def one_worker(rank: int, work: Work, meeting: str) -> None:
         write(model, work.out)
 
 
-def groups(bench: Path, rng: random.Random, found: Path | None = None) -> tuple[list[Group], list[Group]]:
+def groups(
+    bench: Path, rng: random.Random, found: Path | None = None, share: float = 1.0
+) -> tuple[list[Group], list[Group]]:
     """What is trained on, each group as often as it stands there; and some questions whose articles are held out."""
     train, asked = bench / "train", bench / "asked"
     articles = [
@@ -97,7 +100,9 @@ def groups(bench: Path, rng: random.Random, found: Path | None = None) -> tuple[
         for passage in data.cut_up(row["title"], row["published"], row["text"][: row["seen"]])
     ]
     ours = list(data.with_others(list(data.people_ask(asked, held=False)), pool, NEAR))
-    held = list(data.with_others(data.sample(data.people_ask(asked, held=True), MEASURED, rng), pool, 4))
+    held = list(
+        data.with_others(data.sample(data.people_ask(asked, held=True), MEASURED, random.Random(SEED)), pool, 4)
+    )
     quiz = [group for _, group in data.realtimeqa(train, articles)]
     sets = {
         "newsqa": data.contexts(train / "newsqa_dev.jsonl.gz"),
@@ -111,10 +116,11 @@ def groups(bench: Path, rng: random.Random, found: Path | None = None) -> tuple[
         "selqa": data.selqa(train),
     }
     most = {"quoref": 1_500, "timeqa": 1_500, "fairytale": 1_500, "squadshifts": 7_000}
-    some = {name: data.sample(every, most.get(name, 4_000), rng) for name, every in sets.items()}
+    some = {name: data.sample(every, round(share * most.get(name, 4_000)), rng) for name, every in sets.items()}
     general = [group for every in some.values() for group in every]
     general = list(data.with_others(general, [one for group in general for one in group.own], 3))
     single = [*data.trecqa(train), *data.searched(train), *data.squad(bench / "squad")]
+    single = data.sample(single, round(share * len(single)), rng)
     searched = pickle.loads(found.read_bytes()) if found else []
     for name, every in {"ours": ours, "found": searched, "quiz": quiz, **some, "single": single, "held": held}.items():
         say(f"{name} {data.counted(every)}")
