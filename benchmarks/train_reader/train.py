@@ -222,7 +222,7 @@ def train(
         model.load_state_dict(kept["model"])
         optimiser.load_state_dict(kept["optimiser"])
         spent, step, tokens = kept["spent"], kept["step"], kept["tokens"]
-    quick = not torch.cuda.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    quick = not torch.cuda.is_available() and torch.cpu._is_avx512_bf16_supported()
     begun, saved, seen = time.time() - spent, time.time(), dict.fromkeys(WEIGHTS, 0.0)
     for batch in stream(groups, random.Random(seed + 100 * step + rank), tokenize):
         done = (time.time() - begun) / 60 / stage.minutes
