@@ -4,6 +4,7 @@
 - **Exchanged**: a name or a number of the question, or of question and passages alike, for another. In the question
   alone, the passages no longer answer it, as with questions that people wrote to look answerable (SQuAD 2.0: Rajpurkar
   et al., ACL 2018); in both they do, which keeps the exchange itself from telling.
+- **In another language**, as far as its words tell (benchmarks.train_reader.foreign).
 - **Typed**: lower case, no question mark, two neighbouring letters of one word exchanged.
 """
 
@@ -11,6 +12,7 @@ import random
 import re
 from dataclasses import replace
 
+from benchmarks.train_reader import foreign
 from benchmarks.train_reader.data import Group, Passage
 from corpus.article import Span
 
@@ -21,6 +23,7 @@ NOT_NAMES = frozenset(
     "Tuesday Wednesday Thursday Friday Saturday Sunday Mr Mrs Ms Dr The A An In On At But And".split()
 )
 CUT, SWAPPED, SWAPPED_BOTH, LOWER, MARKLESS, MISTYPED = 0.1, 0.06, 0.04, 0.12, 0.15, 0.08  # of the groups
+FOREIGN = 0.15  # of the groups
 
 
 def named(text: str) -> list[str]:
@@ -29,8 +32,10 @@ def named(text: str) -> list[str]:
     return list(dict.fromkeys(one for one in found if one not in NOT_NAMES and len(one) > 1))
 
 
-def changed(group: Group, names: list[str], rng: random.Random) -> Group:
-    """A group as it is drawn: most are left as they are. `names` are some that may take a name's place."""
+def changed(group: Group, names: list[str], rng: random.Random, in_others: float = FOREIGN) -> Group:
+    """A group as it is drawn: most are left as they are. `names` are some that may take a name's place; `in_others`
+    is the share of groups that are put into another language.
+    """
     chance = rng.random()
     if group.answerable and chance < CUT:
         group = _cut(group)
@@ -38,6 +43,8 @@ def changed(group: Group, names: list[str], rng: random.Random) -> Group:
         group = _swapped(group, rng)
     elif chance < CUT + SWAPPED + SWAPPED_BOTH:
         group = _swapped_in_both(group, names, rng)
+    if rng.random() < in_others:
+        group = foreign.put(group, rng)
     return replace(group, question=_typed(group.question, rng))
 
 
