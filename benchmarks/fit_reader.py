@@ -128,7 +128,7 @@ def main() -> None:
     decision = replace(decision, weights=tuple(map(float, weights)))
     every = {**sets, **({"languages": [case for cases in other.values() for case in cases]})}
     decision = settle(decision, {name: shown(some, weights, base, answers) for name, some in every.items()})
-    bold(sets["asked/dev"], weights, base)
+    bold(sets["asked/dev"], decision, answers)
     further(sets["asked/dev"], decision, answers)
     print(json.dumps(to_json(decision), indent=1))
     if options.keep:
@@ -339,21 +339,29 @@ def _at(name: str, some: Sequence[Shown], chances: Sequence[float], least: float
     )
 
 
-def bold(cases: Sequence[Case], weights: Vector, base: float) -> None:
-    """Of the first quote's likeliest words: how often right, by their score above "no answer"."""
-    pairs = []
+def bold(cases: Sequence[Case], decision: Decision, answers: Answers) -> None:
+    """Of the likeliest words of what is answered: how often they are right, by their score above "no answer"; of all,
+    and where the quote answers.
+    """
+    told = []
     for case in cases:
+        odds = decision.odds(case.evidence.rows)
+        best = runs(case.evidence, odds)[0]
         wanted = case.row.get("answer") if case.possible else ""
-        if wanted or not case.possible:
-            best = runs(case.evidence, case.evidence.rows @ weights + base)[0]
+        if confident(decision, case.evidence, odds, best) >= decision.sure and (wanted or not case.possible):
             one = case.evidence.read[best.passage]
             score, place = one.judged.answer((one.place(best.first)[0], one.place(best.last)[1]))
             words, gold = (f" {plain(text)} " for text in (one.passage.text[slice(*place)], wanted or ""))
-            pairs.append((score, bool(gold.strip()) and (words in gold or gold in words)))
-    pairs.sort(reverse=True)
-    for n in range(20, len(pairs), 20):
+            quote = one.article.text[slice(*one.span(best.first, best.last))]
+            holds_it = case.possible and _answers(case.row, quote, one.article.url, answers)
+            told.append((score, holds_it, bool(gold.strip()) and (words in gold or gold in words)))
+    told.sort(reverse=True)
+    for n in range(10, len(told) + 1, 10):
+        good = [right for _, holds_it, right in told[:n] if holds_it]
         print(
-            f"bold from {pairs[n - 1][0]:.1f}: {n} of {len(pairs)}, right {np.mean([one for _, one in pairs[:n]]):.3f}"
+            f"bold from {told[n - 1][0]:.1f}: {n} of {len(told)} answered, "
+            f"right {np.mean([right for *_, right in told[:n]]):.3f}; "
+            f"{len(good)} with a right quote, right {np.mean(good) if good else math.nan:.3f}"
         )
 
 

@@ -745,7 +745,7 @@ FEEDBACK_LINE = "{day} · {reason} · {question}"
 
 # What the bot says unasked: corrections of what it quoted, and news on standing questions
 
-CORRECTION = "A correction to my answer to “{question}”:"
+CORRECTION = "A correction to what I quoted on “{question}”:"
 CORRECTION_THEN = "I quoted: “{quote}”"
 CORRECTION_NOW = "Since {day} it reads: “{quote}”"
 CORRECTION_NOTHING = "Since {day} nothing like it stands there."

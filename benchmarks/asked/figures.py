@@ -26,7 +26,7 @@ class Judged:
     right: bool  # the first quote is shown and answers; False for every near miss
     further: tuple[bool, ...]  # whether each citation after the first answers too
     perhaps: bool | None  # whether the one closest passage answers; None where none was shown
-    bold: bool | None  # whether the words in bold are the expected ones; None: none are expected, or the quote is wrong
+    bold: bool | None  # whether the words in bold are the expected ones; None: no bold, none expected, a wrong quote
 
     @cached_property
     def answerable(self) -> bool:
@@ -92,9 +92,9 @@ class Scorer:
         return bool(self._module.answers_it(citation["quote"], citation["url"], question))
 
     def _bold(self, words: str, expected: str) -> bool | None:
-        """Equal, or one within the other, as whole words; None where no words are expected."""
+        """Equal, or one within the other, as whole words; None where there are none or none are expected."""
         one, other = (f" {self._module.normal(text)} " for text in (words, expected))
-        return bool(one.strip() and (one in other or other in one)) if expected else None
+        return one in other or other in one if one.strip() and expected else None
 
 
 Values = Callable[[Sequence[Judged]], list[float]]

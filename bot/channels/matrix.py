@@ -344,7 +344,8 @@ def _fitted(
     if front:
         lines, html = [*lines, answer], f"{html}<p>{_bold(answer, words)}</p>"
     whole = f"{before}{passage}{after}"
-    lines += [f"> {one}".rstrip() for one in whole.split("\n")]
+    plain = whole if front else f"{before}**{passage}**{after}"  # marked where it does not stand above
+    lines += [f"> {one}".rstrip() for one in plain.split("\n")]
     html += f"<blockquote>{_bold(whole, (len(before), len(before) + len(passage)))}</blockquote>"
     source, address = _source(citation)
     lines += [source, *filter(None, [address]), *foot, *(f"• {one.plain}" for one in tail)]

@@ -755,7 +755,7 @@ async def test_a_correction_and_news_come_once_unasked_in_the_thread(
             _, told = await answered(ada, room, followed, 2)
             await asyncio.sleep(0.5)  # time for a second one, which there must not be
     assert len(await answered(ada, room, question, 2)) == len(await answered(ada, room, followed, 2)) == 2
-    assert notice.body.startswith(f"A correction to my answer to “{DEMAND}”:")
+    assert notice.body.startswith(f"A correction to what I quoted on “{DEMAND}”:")
     assert "five regions" in notice.body
     assert notice.replied == answer.id
     assert told.body.startswith(f"New on a question followed here, number 1: {DEMAND}")

@@ -307,7 +307,7 @@ def test_who_was_shown_a_page_hears_that_it_was_withdrawn(
     [(where, told)] = bot.postbox.posts.values()
     assert where == Place("telegram:1", "", "1")
     assert isinstance(told, str)
-    assert told.startswith("A correction to my answer to “what did the council of Larkhaven decide?”:\n\n")
+    assert told.startswith("A correction to what I quoted on “what did the council of Larkhaven decide?”:\n\n")
     assert "Larkhaven decided in the morning" not in told
 
 

@@ -195,7 +195,7 @@ def test_a_changed_quote_is_told_once_below_its_answer(bot: Desks) -> None:
     assert list(bot.postbox.posts.values()) == [
         (
             Place("telegram:1", "", "1"),
-            "A correction to my answer to “how many homes lost power?”:\n\n"
+            "A correction to what I quoted on “how many homes lost power?”:\n\n"
             "Courier · Storm hits Pinewick · 2025-05-16\n"
             "I quoted: “The storm left 31,000 homes without power.”\n"
             "Since 2026-11-20 it reads: “The storm left 28,000 homes without power.”\n"
@@ -328,7 +328,7 @@ def test_of_a_withdrawn_article_no_word_is_shown_again(bot: Desks) -> None:
     bot.round()
     [text] = bot.postbox.texts
     assert text == (
-        "A correction to my answer to “how many homes lost power?”:\n\n"
+        "A correction to what I quoted on “how many homes lost power?”:\n\n"
         f"The article that I quoted is no longer in the archive; found on {bot.now.date()}.\n\n"
         "/notices off ends such messages here."
     )
@@ -393,8 +393,8 @@ def test_a_day_has_a_limit_and_the_rest_is_summed_up(bot: Desks) -> None:
     bot.round()
     texts = bot.postbox.texts
     assert [text.splitlines()[0] for text in texts] == [
-        "A correction to my answer to “how many homes lost power in town10x?”:",
-        "A correction to my answer to “how many homes lost power in town11x?”:",
+        "A correction to what I quoted on “how many homes lost power in town10x?”:",
+        "A correction to what I quoted on “how many homes lost power in town11x?”:",
         "Corrections to more answers of mine here (4); what I quoted no longer stands:",
     ]
     assert texts[-1].splitlines()[1:-1] == ["• Courier · Storm hits Pinewick · 2025-05-16"]

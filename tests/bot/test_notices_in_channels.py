@@ -92,7 +92,7 @@ async def test_telegram_is_told_below_the_answer_in_its_topic_after_a_restart(te
         [_, notice] = telegram.shown(chat)
         assert (notice.reply_to, notice.topic) == (answer.id, answer.topic)
         assert notice.plain == (
-            f"A correction to my answer to “{STORM}”:\n\nCourier · Storm hits Pinewick · 2025-05-16\n"
+            f"A correction to what I quoted on “{STORM}”:\n\nCourier · Storm hits Pinewick · 2025-05-16\n"
             f"I quoted: “{HOMES}”\nSince 2026-11-20 it reads: “{NOW}”\nhttps://n.example/1\n\n"
             "/notices off ends such messages here."
         )
@@ -144,7 +144,7 @@ async def test_telegram_follows_a_group_that_moved(telegram: Telegram, bot: Desk
     async with in_telegram(telegram, bot) as notices:
         await notices.round()
     assert [one.plain.splitlines()[0] for one in telegram.shown(moved)] == [
-        f"A correction to my answer to “{STORM}”:",
+        f"A correction to what I quoted on “{STORM}”:",
         f"New on a question followed here, number 1: {STORM}",
     ]
 
@@ -198,7 +198,7 @@ async def test_slack_is_told_in_the_thread_or_alone(slack: Slack, bot: Desks) ->
     assert slack.shown("C2") == []
     [alone] = slack.shown("DU3")
     for notice in (in_channel[1], in_direct[1], alone):
-        assert notice.plain.startswith(f"A correction to my answer to “{STORM}”:")
+        assert notice.plain.startswith(f"A correction to what I quoted on “{STORM}”:")
         assert f"Since 2026-11-20 it reads: “{NOW}”" in notice.plain
     assert (slack.refusals, slack.pings) == ([], [])
 
@@ -283,7 +283,7 @@ async def test_mattermost_is_told_in_the_thread_and_alone_after_a_restart(bot: D
         notice = server.shown(channel)[1]
         assert notice.root == question.id
         for one in (notice, server.shown(alone)[2]):
-            assert one.seen.plain.replace("\u200b", "").startswith(f"A correction to my answer to “{STORM}”:")
+            assert one.seen.plain.replace("\u200b", "").startswith(f"A correction to what I quoted on “{STORM}”:")
         news = server.shown(alone)[3]
         assert "New on a question followed here" in news.seen.plain
 
@@ -330,7 +330,7 @@ async def test_discord_is_told_in_reply_to_the_answer_after_a_restart(bot: Desks
         shown = server.shown(there)
         assert len(shown) == 4
         assert shown[2].reply_to == answer.id
-        assert shown[2].seen.plain.replace("\u200b", "").startswith(f"A correction to my answer to “{STORM}”:")
+        assert shown[2].seen.plain.replace("\u200b", "").startswith(f"A correction to what I quoted on “{STORM}”:")
         assert "New on a question followed here" in shown[3].seen.plain
     Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = kept
 
@@ -354,7 +354,7 @@ async def test_discord_decides_access_by_the_roles_that_somebody_has_now(bot: De
             await asyncio.sleep(0.3)
         told = server.shown(discord_api.ROOM)[4:]
     assert [one.reply_to for one in told] == [asked[2].id, 0]
-    assert "A correction to my answer" in told[0].content
+    assert "A correction to what I quoted" in told[0].content
     assert "New on a question followed here" in told[1].content
     Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = kept
 
@@ -373,7 +373,7 @@ async def test_discord_tells_alone_what_was_asked_alone(bot: Desks) -> None:
             ada, boris = discord_api.alone(5), discord_api.alone(6)
             await slack_api.until(lambda: (len(server.shown(ada)), len(server.shown(boris))) == (2, 4))
         for told in (server.shown(ada), server.shown(boris)[2:]):
-            assert "A correction to my answer" in told[0].content
+            assert "A correction to what I quoted" in told[0].content
             assert "New on a question followed here" in told[1].content
         in_public = [one for one in server.shown(discord_api.ROOM) if not one.alone]
     assert in_public == [listed]
