@@ -28,6 +28,7 @@ QUOTATION = re.compile(
     r"|(?<!\w)‘[^‘]{1,600}?[.,!?…]’(?!\w)"
     r"|(?<!\w)'(?=[A-Z])(?:[^']|(?<=\w)'(?=\w)){1,600}?[.,!?…]'(?!\w)"
 )
+_OPENED = re.compile(r"\s[“„«\"‘]")
 _QUOTE_END = re.compile(r"[”“»«\"’']$")
 _TRAILS_OFF = re.compile(r"(?:[?!…]|\.\.|--|—|–)[”“»«\"’']$|(?:…|\.\.\.)$")
 _ABBREVIATION = re.compile(
@@ -91,7 +92,12 @@ def _cuts(line: str, language: str) -> list[int]:
     cuts = _outside(_starts(line, language), [span for span in quotations if span not in long])
     for begin, end in long:
         cuts += [begin + 1 + cut for cut in _starts(line[begin + 1 : end - 1], language)]
-    return [cut for cut in sorted(set(cuts)) if not _goes_on(line, cut)]
+    return [cut for cut in sorted({_before_mark(line, cut) for cut in cuts}) if not _goes_on(line, cut)]
+
+
+def _before_mark(line: str, cut: int) -> int:
+    """A quotation mark that opens what follows belongs to it: the library leaves one behind that nothing closes."""
+    return cut - 1 if _OPENED.fullmatch(line[max(cut - 2, 0) : cut]) and not line[cut].isspace() else cut
 
 
 def _starts(line: str, language: str) -> list[int]:

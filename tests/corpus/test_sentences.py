@@ -64,6 +64,13 @@ def test_an_unbalanced_quotation_claims_nothing() -> None:
     assert split(text) == ["“We go.", "He left here.", "Then they came.", "It rained all day."]
 
 
+@pytest.mark.parametrize("mark", ['"', "“", "«"])
+def test_a_quotation_that_nothing_closes_begins_with_its_mark(mark: str) -> None:
+    text = f"It makes sense, Hynd said. {mark}We are squeezed from both ends. The state has gone."
+    ends = [text[start:end] for start, end in sentences(text)]
+    assert ends == ["It makes sense, Hynd said.", f"{mark}We are squeezed from both ends.", "The state has gone."]
+
+
 @pytest.mark.parametrize("marks", ["“”", '""', "«»"])
 def test_a_long_quotation_is_split_at_its_inner_ends(marks: str) -> None:
     part = "We go on and on."
