@@ -69,9 +69,10 @@ NEXT, MORE, GOOD, BAD = "➡️", "➕", "👍", "👎"
 VOTES = {GOOD: RIGHT, BAD: "a"}
 SHOWN = "pullquote.shown"  # in an answer of ours: which citation it shows, and how much around it
 OURS = frozenset(
-    "ask new since until outlet sources verify export help start add forget status feedback invite".split()
+    "ask new since until outlet sources verify export follow following unfollow notices help start add forget status"
+    " feedback invite".split()
 )
-ALONE = ("help", "new", "sources", "export")  # words that are commands where nobody else can be meant
+ALONE = ("help", "new", "sources", "export", "following")  # words that are commands where nobody else can be meant
 HARMLESS = {"M_FORBIDDEN", "M_NOT_FOUND"}  # there is nothing left to do: put out, may not write, is gone
 FILTER: dict[str, Any] = {
     "presence": {"types": []},

@@ -43,6 +43,7 @@ class Seen(HTMLParser):
 
     text: str = ""
     quote: str = ""
+    marked: str = ""  # the same with two stars around what is bold, as Markdown has it
     bold: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
@@ -58,9 +59,11 @@ class Seen(HTMLParser):
             return
         self.open.append(tag)
         self.bold += [""] if tag == "strong" else []
+        self._mark(tag)
         self.links += [attrs[0][1] or ""] if tag == "a" else []
 
     def handle_endtag(self, tag: str) -> None:
+        self._mark(tag)
         assert self.open.pop() == tag
         self.text += "\n" if tag in ("p", "blockquote", "li") else ""
 
@@ -68,8 +71,13 @@ class Seen(HTMLParser):
         self.text += data
         if "blockquote" in self.open:
             self.quote += data
+            self.marked += data
         if "strong" in self.open:
             self.bold[-1] += data
+
+    def _mark(self, tag: str) -> None:
+        if tag == "strong" and "blockquote" in self.open:
+            self.marked += "**"
 
     def handle_comment(self, data: str) -> None:
         raise AssertionError(data)
@@ -95,8 +103,10 @@ def seen(message: Message) -> Seen:
     return parsed
 
 
-def shows(message: Message, citation: Citation) -> Seen:
-    """The quote with every character, or its beginning with dots; the source whole; the same in plain text."""
+def shows(message: Message, citation: Citation, *, answers: bool = True) -> Seen:
+    """The quote with every character, or its beginning with dots; the source whole; the same in plain text, marked
+    there where it does not stand above as the answer.
+    """
     parsed = seen(message)
     quote = parsed.bold[-1]
     assert quote in parsed.quote
@@ -108,8 +118,8 @@ def shows(message: Message, citation: Citation) -> Seen:
         if units(known) <= FIELD:
             assert known in parsed.text.replace("\n", " ") or known in parsed.text
             assert known in message.text
-    whole = "\n".join(f"> {one}".rstrip() for one in parsed.quote.split("\n"))
-    assert whole in message.text
+    whole = parsed.quote if answers else parsed.marked
+    assert "\n".join(f"> {one}".rstrip() for one in whole.split("\n")) in message.text
     return parsed
 
 
@@ -139,7 +149,7 @@ def test_the_words_that_answer_are_bold_in_front(citation: Citation, data: st.Da
 @given(citations())
 def test_what_may_be_meant_is_marked_in_its_passage_and_nowhere_else(citation: Citation) -> None:
     message = render(perhaps(answer(replace(citation, words=(0, 1)))), "0123456789a")
-    parsed = shows(message, citation)
+    parsed = shows(message, citation, answers=False)
     assert len(parsed.bold) == 1
     assert f"{messages.PERHAPS}\n{parsed.quote}" in parsed.text
     assert (f"{messages.PERHAPS}\n> " in message.text, message.shown) == (True, "1:0")
@@ -157,7 +167,7 @@ def test_every_note_below_an_answer_has_room(citation: Citation, others: list[Ci
 
 @given(citations(), st.booleans(), typed)
 def test_a_verified_quotation(citation: Citation, exact: bool, differences: str) -> None:
-    shows(render(Verified(citation, exact, differences)), citation)
+    shows(render(Verified(citation, exact, differences)), citation, answers=False)
 
 
 @given(st.lists(articles(), min_size=1, max_size=5), long_texts.map(line))
@@ -197,8 +207,8 @@ def test_hostile_strings_in_every_place(name: str) -> None:
         url = f"https://n.example/{said}"[:500]
         article = make_article(url=url, title=said[:1_000], text=said, outlet=said[:1_000], authors=[said[:1_000]])
         citation = cite(revision(article), (0, len(article.text)))
-        for reply in REPLIES:
-            shows(render(reply(citation, line(said)), "0123456789a"), citation)
+        for n, reply in enumerate(REPLIES):
+            shows(render(reply(citation, line(said)), "0123456789a"), citation, answers=n == 0)
         assert seen(render(refusal(line(said), revision(article)))).bold == []
 
 
@@ -261,6 +271,11 @@ def test_the_question_behind_a_mention_is_whole(question: str, front: str) -> No
         ("@pullquote: what did they say?", False, False, "what did they say?"),
         ("Pullquote, /since 2025-05-20", False, False, "/since 2025-05-20"),
         ("!ask !Since 2025-05-20", False, False, "/since 2025-05-20"),
+        ("!ask !follow what did Russia demand?", False, False, "/follow what did Russia demand?"),
+        ("!ask !following", False, False, "/following"),
+        ("!ask !unfollow 1", False, False, "/unfollow 1"),
+        ("!ask !notices off", False, False, "/notices off"),
+        ("following", True, False, "/following"),
         ("!ask /nonsense", False, False, "/nonsense"),
         ("!ask", False, False, "/ask"),
         ("!ask help", False, False, "/help"),
