@@ -22,7 +22,7 @@ from bot.conversation import (
     opening,
     refusal,
     reports,
-    speaker,
+    told_of,
 )
 from bot.length import FIELD, around, cut, on_the_web, units
 from corpus.article import line
@@ -95,7 +95,7 @@ def _verified(verified: Verified, dialect: Dialect) -> str:
     said = messages.VERIFY_EXACT if verified.exact else messages.say(messages.VERIFY_NEAR)
     head = [said, *filter(None, [verified.differences])]
     return _page(
-        _Page(verified.citation, link(verified.citation), head, speaker(verified.citation)), dialect, dialect.longest
+        _Page(verified.citation, link(verified.citation), head, told_of(verified.citation)), dialect, dialect.longest
     )
 
 

@@ -38,7 +38,7 @@ from bot.conversation import (
     opening,
     refusal,
     reports,
-    speaker,
+    told_of,
 )
 from bot.length import FIELD, around, cut, on_the_web, units
 from bot.notices import Later, Unpostable, watch
@@ -307,7 +307,7 @@ def _shown(shown: Shown) -> Message:
 def _verified(verified: Verified) -> Message:
     said = messages.VERIFY_EXACT if verified.exact else messages.say(messages.VERIFY_NEAR)
     head = [said, *filter(None, [cut(verified.differences, 1_500)])]
-    return _cited(verified.citation, head, [cut(one, FIELD) for one in speaker(verified.citation)])
+    return _cited(verified.citation, head, [cut(one, FIELD) for one in told_of(verified.citation)])
 
 
 def _refused(answer: Answer) -> Message:

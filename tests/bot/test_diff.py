@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from bot import messages
-from bot.channels import slack, telegram, terminal
+from bot import markdown, messages
+from bot.channels import matrix, slack, telegram, terminal
 from bot.cli import cli
 from bot.conversation import Reply, Shown, Verified, notes, told_of
 from corpus.archive import FOREVER, Revision, open_archive
@@ -180,7 +180,9 @@ def test_every_channel_shows_the_marks() -> None:
         on_screen = "\n".join(block.text.plain for block in terminal.render(reply, terminal.Limits()))
         in_telegram = telegram.render(reply, "en", "bot").html
         in_slack = json.dumps(slack.render(reply).to_dict())
-        for text in (on_screen, in_telegram, in_slack):
+        in_matrix = matrix.render(reply).text
+        in_markdown = markdown.render(reply, markdown.MATTERMOST)
+        for text in (on_screen, in_telegram, in_slack, in_matrix, in_markdown):
             assert [one for one in told if one not in text] == []
 
 
