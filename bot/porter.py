@@ -177,6 +177,7 @@ class Porter:
             if noted and noted[1]:
                 await self._platform.delete(heard, noted[1])
                 await asyncio.to_thread(self._store.note_message, heard.said, "", "")
+                await asyncio.to_thread(self._store.watchlist.hide, *noted)
 
     async def ask(self, who: Person, asked: Asked, place: Any) -> tuple[Reply, str]:
         """The reply, and its id where it is an Answer, to a question that is no message; `place` as in Heard."""

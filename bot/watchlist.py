@@ -209,10 +209,10 @@ class Watchlist:
             connection.execute(sa.update(_shown).where(*mine).values(topic=place.topic, message=place.message))
             connection.execute(sa.insert(_shown).prefix_with("OR IGNORE"), row)
 
-    def hide(self, place: Place) -> None:
-        """The message is gone, and what it showed with it."""
+    def hide(self, answer: str, message: str) -> None:
+        """The message in which this answer stood is gone, and what it showed with it."""
         with self._writing() as connection:
-            connection.execute(sa.delete(_shown).where(*_in(place)))
+            connection.execute(sa.delete(_shown).where(_shown.c.answer == answer, _shown.c.message == message))
 
     def show_next(self, chat: str, answer: str, number: int, kept: Kept) -> None:
         """Notes that another citation stands in the message of this answer; nothing where that is not known."""

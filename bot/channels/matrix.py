@@ -737,6 +737,7 @@ class Desk:
             noted = await asyncio.to_thread(self._store.message, said)
             if noted and noted[1]:
                 await self._call(lambda: self._client.room_redact(room, noted[1], tx_id=_key(redaction)))
+                await asyncio.to_thread(self._store.watchlist.hide, *noted)
             await asyncio.to_thread(self._store.note_message, said, "", "")
 
     async def _on_reaction(self, room: str, user: str, target: str, answer: str, key: str, reaction: str) -> None:

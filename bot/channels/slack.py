@@ -512,8 +512,7 @@ class Desk:
             if known and known[1]:
                 await self._client.chat_delete(channel=channel, ts=known[1])
                 await asyncio.to_thread(self._store.note_message, said, "", "")
-                here = Place(person(old["user"], channel).chat, topic, known[1])
-                await asyncio.to_thread(self._store.watchlist.hide, here)
+                await asyncio.to_thread(self._store.watchlist.hide, *known)
 
     async def _on_command(self, body: Json) -> None:
         """/ask: the answer is seen by who asked alone, and so is the conversation."""

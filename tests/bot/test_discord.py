@@ -125,8 +125,11 @@ async def test_an_edited_question_edits_its_answer_and_a_deleted_one_takes_it_al
         [answer] = await until(lambda: server.shown(ROOM))
         server.edit(question, f"{MENTION} {DEMAND}")
         await until(lambda: QUOTE in answer.content)
+        watchlist = office.store.watchlist
+        await until(lambda: watchlist.to_look_at("discord", (), 9))
         server.delete(question)
         await until(lambda: not server.shown(ROOM))
+        await until(lambda: not watchlist.to_look_at("discord", (), 9))
     assert server.refusals == []
 
 

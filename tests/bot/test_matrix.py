@@ -370,6 +370,7 @@ async def test_an_edited_question_edits_its_answer_and_a_redacted_one_takes_it_a
         await until(silent)
     assert (answer.id, answer.body.splitlines()[0]) == (refused.id, QUOTE)
     assert new.body.splitlines()[0] == QUOTE
+    assert office.store.watchlist.to_look_at("matrix", (), 9) == []
     assert isinstance(office.desk, Desk)
     assert office.desk.asked == [REFUSED, DEMAND, DEMAND]
 

@@ -148,8 +148,11 @@ async def test_an_edited_question_edits_its_answer_and_a_deleted_one_takes_it_al
         [answer] = await until(lambda: server.shown(DESK))
         server.edit(question, f"@pullquote {DEMAND}")
         await until(lambda: QUOTE in answer.message)
+        watchlist = office.store.watchlist
+        await until(lambda: watchlist.to_look_at("mattermost", (), 9))
         server.delete(question)
         await until(lambda: not server.shown(DESK))
+        await until(lambda: not watchlist.to_look_at("mattermost", (), 9))
         late = server.say(ALONE, ADA, REFUSED)
         [direct] = await until(lambda: server.shown(ALONE))
         server.edit(late, DEMAND)
