@@ -36,6 +36,7 @@ _IRREGULAR = {
     "shoot": "shot", "hit": "hit", "meet": "met", "make": "made", "lead": "led", "leave": "left", "lend": "lent",
 }  # fmt: skip
 _BEFORE_A_NOUN = re.compile(r"\b([A-Z][a-z]+)(?=\s([^\W\d_]{4,}))")
+_BEFORE_A_NOUN_TYPED = re.compile(_BEFORE_A_NOUN.pattern, re.IGNORECASE)  # in a question, as people type it
 _NOT_NAMES = frozenset(
     "a an the in on at by for from to with after before when while as but and or if it he she they we i this that these"
     " those there his her their its our my".split()
@@ -72,8 +73,8 @@ def turned_round(roles: Roles | None, sentence: str) -> bool:
 
 def of_another_nation(question: str, sentence: str) -> bool:
     """Whether a sentence has the Russian delegation where the Ukrainian one is asked about, and never names Ukraine."""
-    asked = _national(question)
-    told = _national(sentence) if asked else []
+    asked = _national(question, _BEFORE_A_NOUN_TYPED)
+    told = _national(sentence, _BEFORE_A_NOUN) if asked else []
     words = re.findall(r"[^\W\d_]+", sentence) if told else []
     return any(
         any(_same(noun, other) for _, other in told) and not any(_same(nation, word) for word in words)
@@ -100,11 +101,11 @@ def done_to_another(question: str, sentence: str) -> bool:
     return any(other not in _NOT_NAMES for other in others)
 
 
-def _national(text: str) -> list[tuple[str, str]]:
+def _national(text: str, pattern: re.Pattern[str]) -> list[tuple[str, str]]:
     """(whose, what); of what is European, a part may be named instead."""
-    found = (match.groups() for match in _BEFORE_A_NOUN.finditer(text))
-    named = ((nation.lower(), noun.lower()) for nation, noun in found if nation != "European")
-    return [(nation, noun) for nation, noun in named if is_a_nations(nation)]
+    found = (match.groups() for match in pattern.finditer(text))
+    named = ((nation.lower(), noun.lower()) for nation, noun in found)
+    return [(nation, noun) for nation, noun in named if is_a_nations(nation) and nation != "european"]
 
 
 def _turned(roles: Roles, words: Sequence[str], verb: int) -> bool:

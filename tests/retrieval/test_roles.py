@@ -59,6 +59,7 @@ def test_not_the_other_way_round(question: str, sentence: str) -> None:
         ("who led the Ukrainian delegation?", "The delegation was led by Rustem Umerov.", False),
         ("who led the delegation?", "The Russian delegation was led by Vladimir Medinsky.", False),
         ("who led the Ukrainian delegation?", "Russian officials met the delegation.", False),
+        ("who led the ukrainian delegation", "The Russian delegation was led by Vladimir Medinsky.", True),
         ("which European leader resigned?", "The Italian leader resigned.", False),  # Italy is in Europe
         (
             "who was the Japanese prime minister?",
