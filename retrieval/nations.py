@@ -29,6 +29,11 @@ def same_nation(one: str, other: str) -> bool:
     return nation is not None and nation == _WORDS.get(other)
 
 
+def is_nation(word: str) -> bool:
+    """Whether a word in lower case names a nation or what is its own."""
+    return word in _WORDS
+
+
 def is_a_nations(word: str) -> bool:
     """Whether a word in lower case says whose something is: "french", not "france"."""
     return word in _WORDS and _WORDS[word] != word

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from retrieval.nations import is_a_nations, same_nation
+from retrieval.nations import is_a_nations, is_nation, same_nation
 
 REACH = 6  # words before a verb in which its subject is looked for
 _ALIKE = 5  # letters: Ukraine and Ukrainian, Russia and Russians
@@ -111,10 +111,15 @@ def _national(text: str, pattern: re.Pattern[str]) -> list[tuple[str, str]]:
 def _turned(roles: Roles, words: Sequence[str], verb: int) -> bool:
     before = _clause(words[max(verb - REACH, 0) : verb])
     after = [word.lower() for word in words[verb + 1 :]]
+    if any(_same(roles.who, word) and after[max(n - 1, 0)] == "by" for n, word in enumerate(after)):
+        return False
+    nations = [word.lower() for word in before if is_nation(word.lower())]
+    if is_nation(roles.who) and nations and not same_nation(roles.who, nations[-1]):
+        return True  # "According to Ukrainian sources, the Russian delegation asked": the nearest one asks
     named = [word for word in before if word[0].isupper() and word.lower() not in _NOT_NAMES]
     if not named or any(_same(roles.who, word) for word in before):
         return False
-    return any(_same(roles.who, word) and after[max(n - 1, 0)] != "by" for n, word in enumerate(after))
+    return any(_same(roles.who, word) for word in after)
 
 
 def _clause(words: Sequence[str]) -> list[str]:

@@ -19,6 +19,8 @@ DEMAND = "what did Ukraine demand?"
         ("What will Ukraine reject?", "No deal was signed. Russia rejected Ukraine’s offer."),
         ("who did Rovers beat?", "Port Ellery beat the Rovers."),
         ("what did Ukraine say?", "Russia demanded that Ukraine withdraw completely from four regions."),
+        (DEMAND, "Russia demanded a withdrawal."),
+        (DEMAND, "According to Ukrainian sources, the Russian delegation also asked for recognition."),
         ("what did Biden say about Taiwan?", "Wang Yi warned Biden that Taiwan was no affair of his."),
     ],
 )
@@ -32,7 +34,6 @@ def test_the_other_way_round(question: str, sentence: str) -> None:
         (DEMAND, "Ukraine demanded that Russia withdraw."),
         (DEMAND, "Ukrainian officials demanded that Russia leave Ukraine."),
         (DEMAND, "The withdrawal that Russia rejected was demanded by Ukraine."),
-        (DEMAND, "Russia demanded a withdrawal."),  # of whom is not said; what is asked for may follow
         (DEMAND, "It demanded that Russia leave Ukraine."),  # whoever that is
         (DEMAND, "Russia demanded that Ukraine withdraw, and Ukraine demanded a ceasefire."),
         (DEMAND, "Officials met in Ukraine."),
