@@ -128,6 +128,7 @@ def main() -> None:
     decision = replace(decision, weights=tuple(map(float, weights)))
     every = {**sets, **({"languages": [case for cases in other.values() for case in cases]})}
     decision = settle(decision, {name: shown(some, weights, base, answers) for name, some in every.items()})
+    by_threshold("held out", shown(fitted_on, weights, base, answers), decision)
     bold(sets["asked/dev"], decision, answers)
     further(sets["asked/dev"], decision, answers)
     print(json.dumps(to_json(decision), indent=1))
@@ -313,12 +314,16 @@ def settle(decision: Decision, sets: dict[str, list[Shown]]) -> Decision:
     found = [float(one) for one in minimize(loss, [1.0, 0.0, 0.0, 0.0]).x]
     decision = replace(decision, calibration=(found[0], found[1], found[2], found[3]))
     for name, some in sets.items():
-        chances = [confidence(decision, one) for one in some]
-        error = calibration_error(chances, [one.right for one in some])
-        print(f"{name:12} calibration error {error:.3f}  area {area(some):.3f}")
-        for least in THRESHOLDS:
-            _at(name, some, chances, least)
+        by_threshold(name, some, decision)
     return decision
+
+
+def by_threshold(name: str, some: Sequence[Shown], decision: Decision) -> None:
+    chances = [confidence(decision, one) for one in some]
+    error = calibration_error(chances, [one.right for one in some])
+    print(f"{name:12} calibration error {error:.3f}  area {area(some):.3f}")
+    for least in THRESHOLDS:
+        _at(name, some, chances, least)
 
 
 def confidence(decision: Decision, one: Shown) -> float:
