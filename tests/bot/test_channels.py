@@ -76,7 +76,7 @@ CONVERSATIONS = {
     "exact words": ["/verify “We stopped our last tram in 1967, and we have been stuck in traffic ever since”"],
     "nearly the words": ["/verify “We stopped our last tram in 1968, and we have been stuck in traffic ever since”"],
     "no such words": ["/verify purple elephants sang in Oslo at noon"],
-    "the next source": ["how many prisoners did the two sides agree to exchange?", NEXT, NEXT],
+    "the next source": ["how many prisoners will both sides exchange?", NEXT, NEXT],
     "more context": [DEMAND, MORE, MORE],
     "feedback": [DEMAND, WRONG],
     "limits": [DEMAND, "and Ukraine?", TRAM, DEMAND, TRAM, DEMAND, TRAM],
