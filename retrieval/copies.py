@@ -111,13 +111,13 @@ def carried(citation: Citation, own: Sequence[StoredPassage], members: Iterable[
 def side_by_side(revision: Revision, found: Carried) -> tuple[Differing, ...]:
     """The quote's sentence and those of copies that changed a figure or quotation in it, newest first.
 
-    Of copies that say the same the first speaks.
+    Of copies that say the same ("31,000", "nearly 31,000") the first speaks.
     """
-    told: dict[str, Differing] = {}
+    told: dict[object, Differing] = {}
     for other, mine, its in found.other:
         if words := changed_words(mine.text, its.text):
-            told.setdefault(words[0], Differing(cite(revision, mine.span), words[0], False))
-            told.setdefault(words[1], Differing(cite(other, its.span), words[1], False))
+            told.setdefault(_value(words[0]), Differing(cite(revision, mine.span), words[0], False))
+            told.setdefault(_value(words[1]), Differing(cite(other, its.span), words[1], False))
     return tuple(sorted(told.values(), key=lambda one: one.citation.article.published or NEVER, reverse=True))
 
 
@@ -156,6 +156,11 @@ def changed_words(one: str, other: str) -> tuple[str, str] | None:
         if only_mine and only_its:
             return only_mine[0], only_its[0]
     return None
+
+
+def _value(words: str) -> object:
+    """What figures are compared by; of a quotation its words."""
+    return frozenset(_figures(words)) or words
 
 
 def _figures(text: str) -> Mapping[object, str]:

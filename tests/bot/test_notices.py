@@ -487,7 +487,9 @@ def test_a_correction_speaks_the_language_of_who_asked(bot: Desks) -> None:
     bot.ask(who=replace(ADA, language="de"))
     bot.put(article(1, "Nothing of it.", seen=20))
     bot.round()
-    assert bot.postbox.texts[0].startswith("Eine Berichtigung zu meiner Antwort auf „how many homes lost power?“:")
+    assert bot.postbox.texts[0].startswith(
+        "Eine Berichtigung zu dem, was ich auf „how many homes lost power?“ zitiert habe:"
+    )
 
 
 def test_a_chat_that_moved_is_told_where_it_is_now(bot: Desks) -> None:
