@@ -164,7 +164,7 @@ class JointReader:
         if not found:
             return Reading(False, 0.0, (), (), near=False)
         evidence = self.look(question, found)
-        odds = self._decision.odds(evidence.rows) - TURNED * evidence.turned
+        odds = without(self._decision.odds(evidence.rows), evidence.turned)
         best = [run for run in runs(evidence, odds) if run.chance > 0]
         confidence = confident(self._decision, evidence, odds, best[0]) if best else 0.0
         sure = confidence >= self._threshold and bool(best)
@@ -188,6 +188,12 @@ class JointReader:
         read = [Read(*pair) for pair in zip(found, judged, strict=False)]
         picked = [(p, s) for p, one in enumerate(read) for s in range(len(one.sentences))]
         return Evidence(question, asked, read, picked, features(question, read, picked))
+
+
+def without(odds: Vector, turned: Vector) -> Vector:
+    """Odds less those that tell of another. What chance these had goes to "none", not to the sentences beside them."""
+    left = odds - TURNED * turned
+    return np.asarray(left - np.log1p((np.exp(odds) - np.exp(left)).sum()), np.float64)
 
 
 def confident(decision: Decision, evidence: Evidence, odds: Vector, run: Run) -> float:

@@ -16,7 +16,7 @@ from retrieval.asked import take_apart
 from retrieval.crossencoder import CUT_OFF, Judged
 from retrieval.decision import FEATURES, Decision, features, from_json, load_decision, to_json
 from retrieval.question import Question
-from retrieval.reader import MOST_WORDS, JointReader, Read, Run, answering, quotable
+from retrieval.reader import MOST_WORDS, JointReader, Read, Run, answering, quotable, without
 from tests.words import an_article
 
 TODAY = date(2025, 5, 26)
@@ -251,3 +251,13 @@ def test_what_the_model_did_not_reach_is_not_chosen() -> None:
     judged = Judged(0.0, 0.0, 0.0, [(0, 3)], *[np.ones(1, np.float32) for _ in range(3)])
     assert Read(one, judged).odds == [1.0, CUT_OFF]
     assert replace(judged, beside=2.0).of_sentence((0, 9)) == 3.0
+
+
+def test_the_chance_of_what_tells_of_another_goes_to_none() -> None:
+    odds, turned = np.array([2.0, 1.0, -1.0]), np.array([1.0, 0.0, 0.0])
+    before = np.exp(odds) / (1 + np.exp(odds).sum())
+    left = np.exp(without(odds, turned))
+    after = left / (1 + left.sum())
+    assert after[1:] == pytest.approx(before[1:])
+    assert after[0] < before[0] / 100
+    assert without(odds, np.zeros(3)) == pytest.approx(odds)
